@@ -1,0 +1,161 @@
+/**
+ * Packets out of a stream of bytes: {@linkcode KissDecoder} below, the packet codec above, and
+ * between them the one repair that has to see the frame that follows.
+ *
+ * @module
+ */
+
+import { PacketError } from "../errors.ts";
+import type { Bytes } from "../wire/bytes.ts";
+import { MAX_PACKET_SIZE } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
+import { KissDecoder, type KissDrops } from "./kiss.ts";
+
+/** Options of {@linkcode PacketDecoder}. */
+export interface PacketDecoderOptions {
+  /**
+   * Largest packet, in bytes.
+   *
+   * @default {66592}
+   */
+  limit?: number;
+  /**
+   * Understand the known damaged encodings of other peers, too. A truncated frame is then kept
+   * until the next one begins, which may turn out to be its other half.
+   *
+   * @default {true}
+   */
+  repair?: boolean;
+  /** Told of every frame that is dropped. */
+  onDrop?: (error: PacketError) => void;
+}
+
+/** How many frames a {@linkcode PacketDecoder} has dropped, by reason. */
+export interface PacketDrops extends KissDrops {
+  /** Frames that are no packet. */
+  malformed: number;
+}
+
+const END = 0xc0;
+
+/** What Python peers leave behind of an escaped `C0` once the delimiter is cut off. */
+const ORPHAN = 0xdc;
+
+/** A frame that ends before its packet does, and what decoding it said. */
+interface HeldFrame {
+  bytes: Bytes;
+  error: PacketError;
+}
+
+/**
+ * Takes a stream in chunks of any size and gives back the packets in it. Never throws.
+ *
+ * Python peers escape `C0` as `C0 DC`, which cuts the packet in two at the delimiter. No packet
+ * begins with `DC`, so a frame that does is the rest of the one before, or of an empty one.
+ */
+export class PacketDecoder {
+  readonly #kiss: KissDecoder;
+  readonly #repair: boolean;
+  readonly #limit: number;
+  readonly #onDrop: ((error: PacketError) => void) | undefined;
+  #held: HeldFrame | null = null;
+  #malformed: number = 0;
+
+  /** Constructs a new instance. */
+  constructor(options: PacketDecoderOptions = {}) {
+    this.#limit = options.limit ?? MAX_PACKET_SIZE;
+    this.#repair = options.repair ?? true;
+    this.#onDrop = options.onDrop;
+    this.#kiss = new KissDecoder({
+      limit: this.#limit,
+      onDrop: (error) => {
+        this.#discardHeld();
+        options.onDrop?.(error);
+      },
+    });
+  }
+
+  /** Frames dropped so far. */
+  get dropped(): PacketDrops {
+    return { ...this.#kiss.dropped, malformed: this.#malformed };
+  }
+
+  /**
+   * Takes the next bytes of the stream.
+   *
+   * @param chunk Borrowed.
+   * @returns The packets that end in it, each owning its bytes.
+   */
+  push(chunk: Uint8Array): Packet[] {
+    const packets: Packet[] = [];
+    this.#kiss.forEach(chunk, (frame) => {
+      const packet = this.#decode(frame);
+      if (packet !== null) packets.push(packet);
+    });
+    return packets;
+  }
+
+  /** Says that the stream has ended: a frame that waited for its other half is dropped. */
+  end(): void {
+    this.#discardHeld();
+    if (this.#kiss.pending > 0) {
+      this.#drop(
+        new PacketError(
+          "ERR_PACKET_TRUNCATED",
+          "Cannot accept frame: the stream ended inside it",
+          this.#kiss.pending,
+        ),
+      );
+    }
+  }
+
+  #decode(frame: Bytes): Packet | null {
+    let bytes = frame;
+    if (this.#repair && frame[0] === ORPHAN) {
+      bytes = rejoin(this.#held?.bytes, frame);
+      this.#held = null;
+    } else {
+      this.#discardHeld();
+    }
+    if (bytes.length > this.#limit) {
+      this.#drop(
+        new PacketError(
+          "ERR_PACKET_FRAME",
+          `Cannot accept frame: it is larger than ${this.#limit} bytes`,
+          this.#limit,
+        ),
+      );
+      return null;
+    }
+    try {
+      return Packet.fromBinary(bytes, { repair: this.#repair });
+    } catch (error) {
+      if (!(error instanceof PacketError)) throw error;
+      if (this.#repair && error.code === "ERR_PACKET_TRUNCATED") this.#held = { bytes, error };
+      else this.#drop(error);
+      return null;
+    }
+  }
+
+  #discardHeld(): void {
+    if (this.#held === null) return;
+    const { error } = this.#held;
+    this.#held = null;
+    this.#drop(error);
+  }
+
+  #drop(error: PacketError): void {
+    this.#malformed++;
+    this.#onDrop?.(error);
+  }
+}
+
+/** Puts the delimiter back between two halves; the second begins with the orphan. */
+function rejoin(first: Uint8Array | undefined, second: Uint8Array): Bytes {
+  const size = first?.length ?? 0;
+  const whole = new Uint8Array(size + second.length);
+  if (first) whole.set(first);
+  whole[size] = END;
+  whole.set(second.subarray(1), size + 1);
+  return whole;
+}

@@ -1,0 +1,39 @@
+/**
+ * The wire, for tools that work below the router: sniffers, bridges, other transports. Most
+ * programs do not need it and import `@aln/mesh` alone.
+ *
+ * @module
+ */
+
+export * from "../errors.ts";
+export {
+  type AdvertOptions,
+  decodeRouteAdvert,
+  decodeServiceAdvert,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+  type RouteAdvert,
+  type ServiceAdvert,
+} from "./adverts.ts";
+export { decodeBase64, encodeBase64 } from "./base64.ts";
+export { type Bytes } from "./bytes.ts";
+export { decodeControlWord, encodeControlWord, FLAG } from "./control_flags.ts";
+export { crc32 } from "./crc32.ts";
+export * from "./limits.ts";
+export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./packet.ts";
+export {
+  decodePacket,
+  type EncodeOptions,
+  encodePacket,
+  type PacketFields,
+} from "./packet_codec.ts";
+export { decodePacketJson, encodePacketJson } from "./packet_json.ts";
+export { decodeLeniently } from "./repair.ts";
+export { encodeFrame, KissDecoder, type KissOptions } from "../framing/kiss.ts";
+export { PacketDecoder, type PacketDecoderOptions } from "../framing/packet_decoder.ts";
+export {
+  KissDecoderStream,
+  KissEncoderStream,
+  PacketDecoderStream,
+  PacketEncoderStream,
+} from "../framing/streams.ts";
