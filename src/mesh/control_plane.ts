@@ -1,0 +1,501 @@
+/**
+ * The control plane: hears what neighbours advertise, keeps the tables, tells neighbours what
+ * changed. How and why: src/mesh/README.md.
+ *
+ * Pure: time and chance come in as arguments, effects go into a list.
+ *
+ * @module
+ */
+
+import { ChannelError, PacketError } from "../errors.ts";
+import {
+  decodeRouteAdvert,
+  decodeServiceAdvert,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+} from "../wire/adverts.ts";
+import { NET_ERROR, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
+import { Agenda } from "./agenda.ts";
+import type { Effect, LinkId, RouteInfo } from "./effects.ts";
+import { Neighbour } from "./neighbour.ts";
+import { type Destination, MAX_COST, RouteTable } from "./route_table.ts";
+import { ServiceTable } from "./service_table.ts";
+
+/** How to tell neighbours that a service is gone: see {@linkcode MeshOptions.removal}. */
+export type RemovalPolicy = "announce" | "silent" | "reannounce";
+
+/** Options of a mesh. */
+export interface MeshOptions {
+  /**
+   * How to tell neighbours that a service is gone while its host stays. No way is safe with every
+   * old peer, so a mesh that has fragile ones chooses:
+   *
+   * - `"announce"`: capacity 0, once to each neighbour. What the specification says. It ends every
+   *   *Python* router that it reaches, and never stops circulating in a cycle made of *Go*, *Node*
+   *   or *Java* routers alone.
+   * - `"silent"`: nothing. Remote routers keep a dead entry, as they do with Node, browser and
+   *   Java peers; calls to it go unanswered.
+   * - `"reannounce"`: the host's route is withdrawn and advertised again, with the services that
+   *   are left. Every old peer survives it; but inside a cycle of *Node* or *browser* routers alone
+   *   the route then keeps flapping.
+   *
+   * @default {"announce"}
+   */
+  removal?: RemovalPolicy;
+  /**
+   * Destinations held at once; adverts of more are dropped.
+   *
+   * @default {10000}
+   */
+  maxRoutes?: number;
+  /**
+   * Services held at once of each neighbour; adverts of more are dropped.
+   *
+   * @default {20000}
+   */
+  maxServices?: number;
+  /**
+   * Understand the known damaged encodings of other peers' adverts, too.
+   *
+   * @default {true}
+   */
+  repair?: boolean;
+}
+
+/** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
+const SWAPPED_ONE = 256;
+
+/** How long a query may stay unanswered at first, in ms; each retry waits twice as long. */
+const QUERY_RETRY = 1_000;
+
+/** How often a query is retried. */
+const QUERY_RETRIES = 5;
+
+/** Between two full answers to one neighbour, in ms. Peers expect an answer within 200 ms. */
+const ANSWER_INTERVAL = 100;
+
+/** From a withdrawal of our own address until we advertise it again, in ms; as peers do. */
+const SELF_DELAY = 100;
+
+/**
+ * From a neighbour's withdrawal until we offer it our own route, in ms: the same bad news may be
+ * on its way to us.
+ */
+const OFFER_BACK_DELAY = 10;
+
+/**
+ * From losing the last feasible offer until we ask those whose offers were not, in ms. Our own
+ * kind will have offered again by then.
+ */
+const ASK_DELAY = 50;
+
+/** From a neighbour's doubtful word until we query it, in ms; one query settles many doubts. */
+const DOUBT_DELAY = 100;
+
+/** From the first packet beyond a neighbour's budget until we query it for what was lost, in ms. */
+const FLOOD_DELAY = 1_000;
+
+/** Something put off. It is still wanted if the time it names is still the time it is for. */
+type Task =
+  | { kind: "query"; neighbour: Neighbour; at: number }
+  | { kind: "retry"; neighbour: Neighbour; at: number }
+  | { kind: "answer"; neighbour: Neighbour; at: number }
+  | { kind: "offerBack"; neighbour: Neighbour; address: string }
+  | { kind: "ask"; destination: Destination; at: number }
+  | { kind: "self" };
+
+/** Tables, and the talk about them. */
+export class ControlPlane {
+  /** Our own address. */
+  readonly address: string;
+  /** Every link that is up. */
+  readonly neighbours: Map<LinkId, Neighbour> = new Map();
+  /** Ways to other routers. */
+  readonly routes: RouteTable;
+  /** Usable instances of services. */
+  readonly services: ServiceTable = new ServiceTable();
+
+  readonly #emit: (effect: Effect) => void;
+  readonly #agenda: Agenda<Task> = new Agenda();
+  readonly #removal: RemovalPolicy;
+  readonly #repair: boolean;
+  readonly #maxServices: number;
+  /** Neighbours that have withdrawn us, while we have yet to answer that we are here. */
+  readonly #disowners: Set<Neighbour> = new Set();
+
+  /** Constructs a new instance. */
+  constructor(address: string, emit: (effect: Effect) => void, options: MeshOptions) {
+    this.address = address;
+    this.#emit = emit;
+    this.#removal = options.removal ?? "announce";
+    this.#repair = options.repair ?? true;
+    this.#maxServices = options.maxServices ?? 20_000;
+    this.routes = new RouteTable(options.maxRoutes ?? 10_000);
+  }
+
+  // ── inputs ────────────────────────────────────────────────────────────────
+
+  /** A link has come up: ask who is there. */
+  linkUp(link: LinkId, now: number): void {
+    const neighbour = new Neighbour(link, now);
+    this.neighbours.set(link, neighbour);
+    this.#query(neighbour, now);
+  }
+
+  /** A link has gone down: choose again for all that its neighbour offered. */
+  linkDown(link: LinkId, now: number): void {
+    const neighbour = this.neighbours.get(link);
+    if (neighbour === undefined) return;
+    this.neighbours.delete(link);
+    this.#disowners.delete(neighbour);
+    neighbour.queryAt = neighbour.retryAt = neighbour.answerAt = Infinity;
+    for (const address of neighbour.offers) {
+      const destination = this.routes.get(address)!;
+      this.routes.retract(destination, link);
+      this.#reselect(destination, now);
+    }
+  }
+
+  /** Takes a packet with `net` set. */
+  receive(neighbour: Neighbour, packet: Packet, now: number): void {
+    if (!neighbour.spend(now)) return this.#flooded(neighbour, packet, now);
+    try {
+      switch (packet.net) {
+        case NET_ROUTE:
+          return this.#hearRoute(neighbour, packet, now);
+        case NET_SERVICE:
+          return this.#hearService(neighbour, packet);
+        case NET_QUERY:
+          return this.#hearQuery(neighbour, now);
+        case NET_ERROR:
+          throw new ChannelError(
+            "ERR_CHANNEL_PEER",
+            `Peer "${neighbour.address}" reports: ${packet.text()}`,
+          );
+        default:
+          throw new PacketError(
+            "ERR_PACKET_FIELD",
+            `Cannot accept net: ${packet.net} means nothing`,
+            2,
+          );
+      }
+    } catch (error) {
+      if (!(error instanceof PacketError || error instanceof ChannelError)) throw error;
+      this.#emit({ kind: "drop", packet, error });
+    }
+  }
+
+  /** Offers a service of our own; capacity 0 withdraws it. */
+  offer(service: string, capacity: number): void {
+    if (!this.services.set(this.address, service, capacity)) return;
+    this.#emit({ kind: "service", service: { service, address: this.address, capacity } });
+    for (const neighbour of this.neighbours.values()) this.#tellServices(neighbour, this.address);
+  }
+
+  /** Does what is due. */
+  tick(now: number): void {
+    for (let task; (task = this.#agenda.take(now)) !== undefined;) this.#perform(task, now);
+  }
+
+  /** When {@linkcode tick} has something to do next, in ms. */
+  deadline(): number {
+    return this.#agenda.next;
+  }
+
+  /** A destination as applications see it. */
+  info(destination: Destination): RouteInfo {
+    const { address, cost, selected } = destination;
+    const via = selected === null ? "" : this.neighbours.get(selected)!.address;
+    return { address, cost, via };
+  }
+
+  // ── hearing ───────────────────────────────────────────────────────────────
+
+  #hearRoute(neighbour: Neighbour, packet: Packet, now: number): void {
+    const { address, cost } = decodeRouteAdvert(packet.data, { repair: this.#repair });
+    neighbour.heard();
+    // A relayed withdrawal keeps the `src` of whoever began it: only offers say who speaks.
+    if (cost > 0 && packet.src !== "" && packet.src !== this.address) {
+      neighbour.address = packet.src;
+      neighbour.toldRoutes.delete(packet.src); // Nobody is told about itself.
+    }
+    if (address === this.address) {
+      if (cost === 0) this.#disowned(neighbour, now);
+      return;
+    }
+    if (cost === 0) this.#hearWithdrawal(neighbour, address, now);
+    else this.#hearOffer(neighbour, address, cost, now);
+  }
+
+  #hearOffer(neighbour: Neighbour, address: string, cost: number, now: number): void {
+    const { link } = neighbour;
+    const before = this.routes.get(address)?.offers.get(link);
+    if (address === neighbour.address) {
+      if (cost === SWAPPED_ONE && before === undefined) cost = 1;
+      if (cost !== 1) return; // Old peers also advertise a way back to themselves, from hearsay.
+    }
+    if (before?.cost === cost && !before.stale) return;
+    const destination = this.routes.offer(address, link, cost);
+    if (destination === null) return this.#tableFull(`route to "${address}"`);
+    neighbour.offers.add(address);
+    this.#reselect(destination, now);
+  }
+
+  #hearWithdrawal(neighbour: Neighbour, address: string, now: number): void {
+    if (address === neighbour.address) {
+      // Old peers withdraw even themselves, when a way back to themselves is lost. It is there:
+      // we have just heard it.
+      return this.#queryLater(neighbour, now + DOUBT_DELAY);
+    }
+    neighbour.toldRoutes.delete(address); // Old peers forget whatever they knew of it.
+    neighbour.toldServices.delete(address);
+    neighbour.forgetServices(address);
+    const destination = this.routes.get(address);
+    if (destination === undefined) return;
+    if (!neighbour.offerBack.has(address)) {
+      neighbour.offerBack.add(address);
+      this.#agenda.add(now + OFFER_BACK_DELAY, { kind: "offerBack", neighbour, address });
+    }
+    neighbour.offers.delete(address);
+    this.routes.retract(destination, neighbour.link);
+    this.#reselect(destination, now);
+  }
+
+  #hearService(neighbour: Neighbour, packet: Packet): void {
+    const { address, service, capacity } = decodeServiceAdvert(packet.data, {
+      repair: this.#repair,
+    });
+    neighbour.heard();
+    if (address === this.address) return;
+    const known = neighbour.services.get(address)?.has(service) ?? false;
+    if (capacity > 0 && !known && neighbour.serviceCount >= this.#maxServices) {
+      return this.#tableFull(`service "${service}" of "${address}"`);
+    }
+    if (!neighbour.noteService(address, service, capacity)) return;
+    const destination = this.routes.get(address);
+    if (destination?.selected === neighbour.link) this.#refreshServices(destination);
+  }
+
+  #hearQuery(neighbour: Neighbour, now: number): void {
+    const at = neighbour.answeredAt + ANSWER_INTERVAL;
+    if (at <= now) return this.#answer(neighbour, now);
+    if (neighbour.answerAt !== Infinity) return;
+    neighbour.answerAt = at;
+    this.#agenda.add(at, { kind: "answer", neighbour, at });
+  }
+
+  /** Somebody has withdrawn us, and forgotten our services with it. */
+  #disowned(neighbour: Neighbour, now: number): void {
+    if (this.#disowners.size === 0) this.#agenda.add(now + SELF_DELAY, { kind: "self" });
+    this.#disowners.add(neighbour);
+  }
+
+  #tableFull(what: string): never {
+    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep ${what}: the table is full`);
+  }
+
+  #flooded(neighbour: Neighbour, packet: Packet, now: number): void {
+    if (neighbour.queryAt <= now + FLOOD_DELAY) return; // Told already.
+    this.#queryLater(neighbour, now + FLOOD_DELAY);
+    const error = new ChannelError(
+      "ERR_CHANNEL_PROTOCOL",
+      `Cannot follow "${neighbour.address}": it floods the link with net-state packets`,
+    );
+    this.#emit({ kind: "drop", packet, error });
+  }
+
+  // ── choosing ──────────────────────────────────────────────────────────────
+
+  /** Chooses again for one destination, and tells whoever should know. */
+  #reselect(destination: Destination, now: number): void {
+    const selection = this.routes.select(destination);
+    if (selection === "lost") {
+      this.#lose(destination, now);
+    } else if (selection === "changed") {
+      destination.askAt = Infinity;
+      this.#emit({ kind: "route", route: this.info(destination) });
+      for (const neighbour of this.neighbours.values()) this.#tellRoute(neighbour, destination);
+      this.#refreshServices(destination);
+    }
+    this.routes.prune(destination);
+  }
+
+  /** No offer is feasible: withdraw, and accept offers afresh. */
+  #lose(destination: Destination, now: number): void {
+    const { address } = destination;
+    this.routes.withdrawn(destination);
+    this.#emit({ kind: "route", route: this.info(destination) });
+    for (const neighbour of this.neighbours.values()) {
+      neighbour.offerBack.delete(address);
+      neighbour.toldServices.delete(address);
+      if (neighbour.toldRoutes.delete(address)) this.#sendRoute(neighbour, address, 0);
+    }
+    this.#refreshServices(destination);
+    if (destination.offers.size === 0) return;
+    destination.askAt = now + ASK_DELAY;
+    this.#agenda.add(destination.askAt, { kind: "ask", destination, at: destination.askAt });
+  }
+
+  /** Takes over what the neighbour that leads to a host says that the host offers. */
+  #refreshServices(destination: Destination): void {
+    const { address, selected } = destination;
+    const source = selected === null ? undefined : this.neighbours.get(selected);
+    const changes = this.services.replace(address, source?.services.get(address));
+    for (const service of changes) this.#emit({ kind: "service", service });
+    if (changes.length === 0) return;
+    for (const neighbour of this.neighbours.values()) {
+      if (neighbour.toldRoutes.has(address)) this.#tellServices(neighbour, address);
+    }
+  }
+
+  // ── telling ───────────────────────────────────────────────────────────────
+
+  /** Whether a neighbour may hear of a destination from us at all. */
+  #mayTell(neighbour: Neighbour, destination: Destination): boolean {
+    return destination.selected !== null && destination.selected !== neighbour.link &&
+      destination.address !== neighbour.address && destination.cost < MAX_COST;
+  }
+
+  /** Advertises our route to a neighbour, unless it holds just that from us already. */
+  #tellRoute(neighbour: Neighbour, destination: Destination): void {
+    const { address } = destination;
+    if (!this.#mayTell(neighbour, destination) || neighbour.offerBack.has(address)) return;
+    const cost = destination.cost + 1;
+    const told = neighbour.toldRoutes.get(address);
+    if (told === cost) return;
+    neighbour.toldRoutes.set(address, cost);
+    destination.lowestTold = Math.min(destination.lowestTold, cost);
+    this.#sendRoute(neighbour, address, cost);
+    if (told === undefined) this.#tellServices(neighbour, address);
+  }
+
+  /** Brings a neighbour up to date on the services of one host. */
+  #tellServices(neighbour: Neighbour, host: string): void {
+    const wanted = this.services.of(host);
+    const told = neighbour.toldServices.get(host);
+    for (const service of [...told?.keys() ?? []]) {
+      if (wanted.has(service)) continue;
+      told!.delete(service);
+      if (this.#removal === "announce") this.#sendService(neighbour, host, service, 0);
+      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host);
+    }
+    for (const [service, capacity] of wanted) {
+      if (told?.get(service) !== capacity) this.#tellService(neighbour, host, service, capacity);
+    }
+  }
+
+  #tellService(neighbour: Neighbour, host: string, service: string, capacity: number): void {
+    const told = neighbour.toldServices.get(host);
+    if (told) told.set(service, capacity);
+    else neighbour.toldServices.set(host, new Map([[service, capacity]]));
+    this.#sendService(neighbour, host, service, capacity);
+  }
+
+  /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
+  #reannounce(neighbour: Neighbour, host: string): void {
+    neighbour.toldServices.delete(host);
+    this.#sendRoute(neighbour, host, 0);
+    this.#sendRoute(neighbour, host, neighbour.toldRoutes.get(host) ?? 1); // Ourselves: 1.
+    this.#tellServices(neighbour, host);
+  }
+
+  /** Answers a query: all that the neighbour may hear, whether or not it has heard it before. */
+  #answer(neighbour: Neighbour, now: number): void {
+    neighbour.answeredAt = now;
+    neighbour.answerAt = Infinity;
+    neighbour.offerBack.clear();
+    neighbour.toldRoutes.clear();
+    neighbour.toldServices.clear();
+    this.#sendRoute(neighbour, this.address, 1);
+    const told: string[] = [this.address];
+    for (const destination of this.routes.values()) {
+      if (!this.#mayTell(neighbour, destination)) continue;
+      const cost = destination.cost + 1;
+      neighbour.toldRoutes.set(destination.address, cost);
+      destination.lowestTold = Math.min(destination.lowestTold, cost);
+      this.#sendRoute(neighbour, destination.address, cost);
+      told.push(destination.address);
+    }
+    for (const host of told) this.#tellServices(neighbour, host);
+  }
+
+  #query(neighbour: Neighbour, now: number): void {
+    // Some peers lose what they are sent: whoever has not answered may not know us either.
+    if (neighbour.unanswered > 0) this.#sendRoute(neighbour, this.address, 1);
+    this.#transmit(neighbour, new Packet({ net: NET_QUERY }));
+    neighbour.queryAt = Infinity;
+    if (neighbour.unanswered < QUERY_RETRIES) {
+      const at = now + QUERY_RETRY * 2 ** neighbour.unanswered;
+      neighbour.retryAt = at;
+      this.#agenda.add(at, { kind: "retry", neighbour, at });
+    }
+    neighbour.unanswered++;
+  }
+
+  /** Sees to it that a neighbour is queried by then. */
+  #queryLater(neighbour: Neighbour, at: number): void {
+    if (neighbour.queryAt <= at) return;
+    neighbour.queryAt = at;
+    this.#agenda.add(at, { kind: "query", neighbour, at });
+  }
+
+  #perform(task: Task, now: number): void {
+    switch (task.kind) {
+      case "query":
+        if (task.neighbour.queryAt === task.at) this.#query(task.neighbour, now);
+        return;
+      case "retry":
+        if (task.neighbour.retryAt === task.at) this.#query(task.neighbour, now);
+        return;
+      case "answer":
+        if (task.neighbour.answerAt === task.at) this.#answer(task.neighbour, now);
+        return;
+      case "offerBack": {
+        const { neighbour, address } = task;
+        const destination = this.routes.get(address);
+        const up = this.neighbours.get(neighbour.link) === neighbour;
+        if (!neighbour.offerBack.delete(address) || !up || !destination) return;
+        return this.#tellRoute(neighbour, destination);
+      }
+      case "ask":
+        if (task.destination.askAt === task.at) this.#ask(task.destination, now);
+        return;
+      case "self":
+        for (const neighbour of this.neighbours.values()) {
+          this.#sendRoute(neighbour, this.address, 1);
+        }
+        for (const neighbour of this.#disowners) {
+          neighbour.toldServices.delete(this.address);
+          this.#tellServices(neighbour, this.address);
+        }
+        this.#disowners.clear();
+    }
+  }
+
+  /** Asks those who once had an offer whether they still have. */
+  #ask(destination: Destination, now: number): void {
+    destination.askAt = Infinity;
+    for (const link of this.routes.sweep(destination)) {
+      const neighbour = this.neighbours.get(link)!;
+      neighbour.offers.delete(destination.address);
+      this.#queryLater(neighbour, now); // Due at once: many destinations share one query.
+    }
+  }
+
+  // ── sending ───────────────────────────────────────────────────────────────
+
+  #sendRoute(neighbour: Neighbour, address: string, cost: number): void {
+    const data = encodeRouteAdvert({ address, cost });
+    this.#transmit(neighbour, new Packet({ net: NET_ROUTE, src: this.address, data }));
+  }
+
+  #sendService(neighbour: Neighbour, address: string, service: string, capacity: number): void {
+    const data = encodeServiceAdvert({ address, service, capacity });
+    this.#transmit(neighbour, new Packet({ net: NET_SERVICE, data }));
+  }
+
+  #transmit(neighbour: Neighbour, packet: Packet): void {
+    this.#emit({ kind: "transmit", link: neighbour.link, packet });
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The vocabulary between the mesh, which decides, and the router, which acts.
+ *
+ * @module
+ */
+
+import type { AlnError } from "../errors.ts";
+import type { Packet } from "../wire/packet.ts";
+
+/** Names one link; never used again after the link is down. */
+export type LinkId = number;
+
+/** A way to a destination. */
+export interface RouteInfo {
+  /** The destination's address. */
+  address: string;
+  /** Distance in hops: 1 for a neighbour. In an event, 0 means that the route is lost. */
+  cost: number;
+  /** Address of the neighbour that leads there; `""` while it has not said its name. */
+  via: string;
+}
+
+/** One instance of a service. */
+export interface ServiceInfo {
+  /** The service's name. */
+  service: string;
+  /** Address of the router that offers it. */
+  address: string;
+  /** Advertised load, lower is preferred. In an event, 0 means that the instance is gone. */
+  capacity: number;
+}
+
+/** One thing that the mesh wants done, in the order in which it wants it. */
+export type Effect =
+  /** Send this packet over this link. It may be shared with other effects: do not change it. */
+  | { readonly kind: "transmit"; readonly link: LinkId; readonly packet: Packet }
+  /** Hand this packet to a service or context of this router. */
+  | { readonly kind: "deliver"; readonly packet: Packet }
+  /** Tell that something was dropped: a packet, or (`null`) more than the tables may hold. */
+  | { readonly kind: "drop"; readonly packet: Packet | null; readonly error: AlnError }
+  /** Tell that a route changed. */
+  | { readonly kind: "route"; readonly route: RouteInfo }
+  /** Tell that a service changed. */
+  | { readonly kind: "service"; readonly service: ServiceInfo };

@@ -1,0 +1,100 @@
+/**
+ * One neighbour: what it has told us, what we have told it, and what is due to it.
+ *
+ * Everything is kept by link. The address in a packet is a claim; the link that it came over is a
+ * fact.
+ *
+ * @module
+ */
+
+import type { LinkId } from "./effects.ts";
+
+/** Name of a service → its capacity. */
+export type Capacities = Map<string, number>;
+
+/** Net-state packets a neighbour may send at once before it is held to {@linkcode BUDGET_RATE}. */
+const BUDGET_BURST = 20_000;
+
+/** Net-state packets a second that a neighbour may send for long. */
+const BUDGET_RATE = 2_000;
+
+/** The state of one link. */
+export class Neighbour {
+  /** The link. */
+  readonly link: LinkId;
+  /** What it calls itself; `""` until it has advertised a route. */
+  address: string = "";
+
+  /** Destinations that it offers; their costs are in the route table. */
+  readonly offers: Set<string> = new Set();
+  /** What it says that each host offers, in no particular relation to routes. */
+  readonly services: Map<string, Capacities> = new Map();
+  /** How many services that is. */
+  serviceCount: number = 0;
+
+  /** The cost that we last advertised to it for each destination, unless withdrawn since. */
+  readonly toldRoutes: Map<string, number> = new Map();
+  /** The services that we last advertised to it for each host, own ones included. */
+  readonly toldServices: Map<string, Capacities> = new Map();
+  /** Destinations that it has lost and that we shall offer it again in a moment. */
+  readonly offerBack: Set<string> = new Set();
+
+  /** Queries sent since it last told us a route or a service. */
+  unanswered: number = 0;
+  /** When we shall query it, in ms; `Infinity` if there is no need. */
+  queryAt: number = Infinity;
+  /** When we shall query it again for want of an answer, in ms; `Infinity` if it has answered. */
+  retryAt: number = Infinity;
+  /** When we last answered its query with our tables, in ms. */
+  answeredAt: number = -Infinity;
+  /** When we shall answer its query, in ms; `Infinity` if it has not asked. */
+  answerAt: number = Infinity;
+
+  #budget: number = BUDGET_BURST;
+  #budgetAt: number;
+
+  /** Constructs a new instance. */
+  constructor(link: LinkId, now: number) {
+    this.link = link;
+    this.#budgetAt = now;
+  }
+
+  /** Pays for one net-state packet. False if it sends more than anyone should for long. */
+  spend(now: number): boolean {
+    const earned = Math.max(0, now - this.#budgetAt) / 1_000 * BUDGET_RATE;
+    this.#budget = Math.min(BUDGET_BURST, this.#budget + earned);
+    this.#budgetAt = now;
+    if (this.#budget < 1) return false;
+    this.#budget--;
+    return true;
+  }
+
+  /** Notes that it has answered, or at least talks. */
+  heard(): void {
+    this.unanswered = 0;
+    this.retryAt = Infinity;
+  }
+
+  /** Notes what it says of one service. False if that changes nothing. */
+  noteService(host: string, service: string, capacity: number): boolean {
+    const known = this.services.get(host);
+    const before = known?.get(service) ?? 0;
+    if (before === capacity) return false;
+    if (capacity === 0) {
+      known!.delete(service);
+      if (known!.size === 0) this.services.delete(host);
+      this.serviceCount--;
+    } else {
+      if (known === undefined) this.services.set(host, new Map([[service, capacity]]));
+      else known.set(service, capacity);
+      if (before === 0) this.serviceCount++;
+    }
+    return true;
+  }
+
+  /** Forgets what it said of a host. */
+  forgetServices(host: string): void {
+    this.serviceCount -= this.services.get(host)?.size ?? 0;
+    this.services.delete(host);
+  }
+}
