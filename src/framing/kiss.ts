@@ -87,10 +87,18 @@ export class KissDecoder {
   #buffer: Bytes = new Uint8Array(INITIAL_CAPACITY);
   #size: number = 0;
   #state: "frame" | "escape" | "skip" = "frame";
+  #adjoins: boolean = false;
 
-  /** Constructs a new instance. */
+  /**
+   * Constructs a new instance.
+   *
+   * @throws {RangeError} If the limit is not a positive integer.
+   */
   constructor(options: KissOptions = {}) {
     this.#limit = options.limit ?? MAX_PACKET_SIZE;
+    if (!Number.isSafeInteger(this.#limit) || this.#limit < 1) {
+      throw new RangeError(`Cannot accept limit: ${this.#limit} is not a positive integer`);
+    }
     this.#onDrop = options.onDrop;
   }
 
@@ -115,16 +123,18 @@ export class KissDecoder {
    * Like {@linkcode push}, but hands each frame over where it ends, in order with `onDrop`.
    *
    * @param chunk Borrowed.
-   * @param onFrame Given frames that it then owns. Must not push into this decoder.
+   * @param onFrame Given frames that it then owns. Must not push into this decoder. `adjoins` says
+   *   whether one delimiter alone divides it from the frame before, which may have been dropped; an
+   *   empty frame or the start of the stream is no such frame.
    */
-  forEach(chunk: Uint8Array, onFrame: (frame: Bytes) => void): void {
+  forEach(chunk: Uint8Array, onFrame: (frame: Bytes, adjoins: boolean) => void): void {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i]!;
       if (byte === END) {
+        const empty = this.#state === "frame" && this.#size === 0;
         if (this.#state === "escape") this.#drop("escape");
-        else if (this.#state === "frame" && this.#size > 0) {
-          onFrame(this.#buffer.slice(0, this.#size));
-        }
+        else if (this.#size > 0) onFrame(this.#buffer.slice(0, this.#size), this.#adjoins);
+        this.#adjoins = !empty;
         this.#size = 0;
         this.#state = "frame";
       } else if (this.#state === "frame") {

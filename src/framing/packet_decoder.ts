@@ -20,8 +20,8 @@ export interface PacketDecoderOptions {
    */
   limit?: number;
   /**
-   * Understand the known damaged encodings of other peers, too. A truncated frame is then kept
-   * until the next one begins, which may turn out to be its other half.
+   * Understand the known damaged encodings of other peers, too. A frame that is no packet is then
+   * kept until the next one ends, which may turn out to be its other half.
    *
    * @default {true}
    */
@@ -41,7 +41,7 @@ const END = 0xc0;
 /** What Python peers leave behind of an escaped `C0` once the delimiter is cut off. */
 const ORPHAN = 0xdc;
 
-/** A frame that ends before its packet does, and what decoding it said. */
+/** A frame that may be the first half of a packet, and what decoding it said. */
 interface HeldFrame {
   bytes: Bytes;
   error: PacketError;
@@ -51,7 +51,7 @@ interface HeldFrame {
  * Takes a stream in chunks of any size and gives back the packets in it. Never throws.
  *
  * Python peers escape `C0` as `C0 DC`, which cuts the packet in two at the delimiter. No packet
- * begins with `DC`, so a frame that does is the rest of the one before, or of an empty one.
+ * begins with `DC`, so a frame that does is the rest of the one right before it, or of an empty one.
  */
 export class PacketDecoder {
   readonly #kiss: KissDecoder;
@@ -61,7 +61,11 @@ export class PacketDecoder {
   #held: HeldFrame | null = null;
   #malformed: number = 0;
 
-  /** Constructs a new instance. */
+  /**
+   * Constructs a new instance.
+   *
+   * @throws {RangeError} If the limit is not a positive integer.
+   */
   constructor(options: PacketDecoderOptions = {}) {
     this.#limit = options.limit ?? MAX_PACKET_SIZE;
     this.#repair = options.repair ?? true;
@@ -80,6 +84,11 @@ export class PacketDecoder {
     return { ...this.#kiss.dropped, malformed: this.#malformed };
   }
 
+  /** Bytes held until the rest of their frame or packet comes: at most twice the limit. */
+  get pending(): number {
+    return this.#kiss.pending + (this.#held?.bytes.length ?? 0);
+  }
+
   /**
    * Takes the next bytes of the stream.
    *
@@ -88,8 +97,8 @@ export class PacketDecoder {
    */
   push(chunk: Uint8Array): Packet[] {
     const packets: Packet[] = [];
-    this.#kiss.forEach(chunk, (frame) => {
-      const packet = this.#decode(frame);
+    this.#kiss.forEach(chunk, (frame, adjoins) => {
+      const packet = this.#decode(frame, adjoins);
       if (packet !== null) packets.push(packet);
     });
     return packets;
@@ -109,13 +118,22 @@ export class PacketDecoder {
     }
   }
 
-  #decode(frame: Bytes): Packet | null {
+  #decode(frame: Bytes, adjoins: boolean): Packet | null {
     let bytes = frame;
-    if (this.#repair && frame[0] === ORPHAN) {
-      bytes = rejoin(this.#held?.bytes, frame);
+    if (!this.#repair || frame[0] !== ORPHAN) {
+      this.#discardHeld();
+    } else if (!adjoins) {
+      this.#discardHeld();
+      bytes = rejoin(undefined, frame);
+    } else if (this.#held !== null) {
+      bytes = rejoin(this.#held.bytes, frame);
       this.#held = null;
     } else {
-      this.#discardHeld();
+      // Read on its own it might pass for a packet that nobody sent.
+      this.#drop(
+        new PacketError("ERR_PACKET_FRAME", "Cannot accept frame: its first half was not accepted"),
+      );
+      return null;
     }
     if (bytes.length > this.#limit) {
       this.#drop(
@@ -131,7 +149,8 @@ export class PacketDecoder {
       return Packet.fromBinary(bytes, { repair: this.#repair });
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
-      if (this.#repair && error.code === "ERR_PACKET_TRUNCATED") this.#held = { bytes, error };
+      // A half may look malformed and not short, for Python peers miscount names as well.
+      if (this.#repair && error.code !== "ERR_PACKET_CRC") this.#held = { bytes, error };
       else this.#drop(error);
       return null;
     }

@@ -56,7 +56,7 @@ export interface AdvertOptions {
  */
 export function encodeRouteAdvert(advert: RouteAdvert): Bytes {
   return new ByteWriter(advert.address.length + 3)
-    .string8("address", advert.address)
+    .string8("address", nonEmpty("address", advert.address))
     .uint16("cost", advert.cost)
     .finish();
 }
@@ -71,8 +71,8 @@ export function encodeRouteAdvert(advert: RouteAdvert): Bytes {
  */
 export function encodeServiceAdvert(advert: ServiceAdvert): Bytes {
   return new ByteWriter(advert.address.length + advert.service.length + 4)
-    .string8("address", advert.address)
-    .string8("service", advert.service)
+    .string8("address", nonEmpty("address", advert.address))
+    .string8("service", nonEmpty("service", advert.service))
     .uint16("capacity", advert.capacity)
     .finish();
 }
@@ -100,6 +100,12 @@ export function decodeServiceAdvert(data: Uint8Array, options: AdvertOptions = {
     service: named(reader, "service"),
     capacity: reader.uint16("capacity"),
   }));
+}
+
+/** Passes on a name that may not be empty: no router accepts such an advertisement. */
+function nonEmpty(what: string, name: string): string {
+  if (name === "") throw new PacketError("ERR_PACKET_FIELD", `Cannot write ${what}: it is empty`);
+  return name;
 }
 
 /** Reads a name that may not be empty. */

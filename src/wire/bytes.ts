@@ -115,6 +115,13 @@ export class ByteReader {
     const length = this.uint8(what);
     const start = this.offset;
     const size = this.#unit === "bytes" ? length : this.#utf8Span(what, length);
+    if (size > MAX_NAME_SIZE) { // Miscounted in another unit; nobody could pass it on.
+      throw new PacketError(
+        "ERR_PACKET_FIELD",
+        `Cannot read ${what}: it takes ${size} bytes, more than ${MAX_NAME_SIZE}`,
+        start,
+      );
+    }
     const text = decodeUtf8(this.bytes(what, size));
     if (text === null) {
       throw new PacketError("ERR_PACKET_FIELD", `Cannot read ${what}: it is not UTF-8`, start);

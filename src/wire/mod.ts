@@ -29,8 +29,12 @@ export {
 } from "./packet_codec.ts";
 export { decodePacketJson, encodePacketJson } from "./packet_json.ts";
 export { decodeLeniently } from "./repair.ts";
-export { encodeFrame, KissDecoder, type KissOptions } from "../framing/kiss.ts";
-export { PacketDecoder, type PacketDecoderOptions } from "../framing/packet_decoder.ts";
+export { encodeFrame, KissDecoder, type KissDrops, type KissOptions } from "../framing/kiss.ts";
+export {
+  PacketDecoder,
+  type PacketDecoderOptions,
+  type PacketDrops,
+} from "../framing/packet_decoder.ts";
 export {
   KissDecoderStream,
   KissEncoderStream,

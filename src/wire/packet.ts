@@ -139,7 +139,7 @@ export class Packet implements PacketFields {
   /** A packet with the same fields and data of its own. */
   copy(): Packet {
     const copy = new Packet(this);
-    copy.#data = this.#data.slice();
+    copy.#data = new Uint8Array(this.#data); // Not slice(): a Node Buffer's shares its bytes.
     return copy;
   }
 

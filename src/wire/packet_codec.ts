@@ -89,7 +89,9 @@ export function checkFields(fields: PacketFields): void {
 
 function checkNumber(key: string, value: unknown, max: number): void {
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > max) {
-    throw badField(key, `${String(value)} is not an integer in 0-${max}`);
+    // Only numbers are shown: a hostile peer's array or object may have no text, or too much.
+    const shown = typeof value === "number" ? value : `a value of type ${typeof value}`;
+    throw badField(key, `${shown} is not an integer in 0-${max}`);
   }
 }
 

@@ -1,0 +1,32 @@
+/**
+ * A mesh client: finds the service `ping`, calls it, and prints how long that took.
+ *
+ *     deno run --allow-net examples/client.ts tcp+aln://127.0.0.1:8001
+ *     deno run --allow-net examples/client.ts ws://127.0.0.1:8080
+ *
+ * @module
+ */
+
+import { connectWebSocket, Router } from "../mod.ts";
+import { connectTcp } from "../src/runtime/deno.ts";
+
+const url = new URL(Deno.args[0] ?? "tcp+aln://127.0.0.1:8001");
+
+await using router = new Router(`client-${crypto.randomUUID().slice(0, 4)}`);
+try {
+  router.addChannel(
+    url.protocol === "tcp+aln:"
+      ? await connectTcp({ hostname: url.hostname, port: Number(url.port) })
+      : await connectWebSocket(url),
+  );
+  const found = await router.waitForService("ping", { signal: AbortSignal.timeout(5_000) });
+
+  const start = performance.now();
+  const answer = await router.request("ping", "hello");
+  const took = (performance.now() - start).toFixed(1);
+  console.log(`${found} answered "${answer.text()}" in ${took} ms`);
+} catch (error) {
+  console.error(`Cannot ping ${url}: ${(error as Error).message}`);
+  console.error("Is a server running there? Start one with: deno task start");
+  Deno.exitCode = 1;
+}

@@ -1,0 +1,67 @@
+/**
+ * A mesh of routers: programs call each other's services by name, over any number of hops, with no
+ * server in the middle.
+ *
+ * This module runs in Deno, Bun, Node and browsers. To open and accept connections under Deno, see
+ * `@aln/mesh/deno`; for the wire format, `@aln/mesh/wire`; for tests, `@aln/mesh/testing`.
+ *
+ * @example
+ * ```ts
+ * import { createChannelPair, Router } from "@aln/mesh";
+ * import assert from "node:assert/strict";
+ *
+ * const a = new Router("a");
+ * const b = new Router("b");
+ * const [left, right] = createChannelPair();
+ * a.addChannel(left);
+ * b.addChannel(right);
+ *
+ * b.registerService("ping", (_packet, reply) => void reply("pong"));
+ *
+ * await a.waitForService("ping");
+ * const answer = await a.request("ping");
+ * assert.equal(answer.text(), "pong");
+ * await Promise.all([a.close(), b.close()]);
+ * ```
+ *
+ * @module
+ */
+
+export * from "./src/errors.ts";
+export { BaseChannel } from "./src/channel/base_channel.ts";
+export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
+export { createChannelPair } from "./src/channel/channel_pair.ts";
+export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
+export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
+export { StreamChannel, type StreamChannelOptions } from "./src/channel/stream_channel.ts";
+export { type NodeSocketLike, TcpChannel } from "./src/channel/tcp_channel.ts";
+export {
+  connectWebSocket,
+  WebSocketChannel,
+  type WebSocketChannelOptions,
+  type WebSocketLike,
+} from "./src/channel/websocket_channel.ts";
+export type { MeshOptions, RemovalPolicy } from "./src/mesh/control_plane.ts";
+export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
+export type { PacketHandler } from "./src/router/calls.ts";
+export { type Clock, systemClock } from "./src/router/clock.ts";
+export {
+  ChannelEvent,
+  DropEvent,
+  RouteEvent,
+  type RouterEventMap,
+  ServiceEvent,
+} from "./src/router/events.ts";
+export {
+  type Registration,
+  type Reply,
+  type RequestOptions,
+  Router,
+  type RouterOptions,
+  type SendFailure,
+  type ServiceHandler,
+  type ServiceOptions,
+} from "./src/router/router.ts";
+export type { Bytes } from "./src/wire/bytes.ts";
+export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";
+export type { EncodeOptions, PacketFields } from "./src/wire/packet_codec.ts";

@@ -1,0 +1,263 @@
+/**
+ * What every channel of this library shares: a bounded send queue, an end that comes exactly once,
+ * and packets that wait for the router that will take them.
+ *
+ * @module
+ */
+
+import { type AlnError, ChannelError, type PacketError } from "../errors.ts";
+import type { Packet } from "../wire/packet.ts";
+import type { Channel, ChannelOptions } from "./channel.ts";
+import { SendQueue } from "./send_queue.ts";
+
+const HIGH_WATER = 1 << 20; // bytes
+
+/** How long an orderly end may take before it is cut short, in ms. */
+const CLOSE_TIMEOUT = 1_000;
+
+/** Packets that may arrive before anybody has set `onPacket`. */
+const MAX_EARLY_PACKETS = 1_024;
+
+/** Someone waiting in {@linkcode BaseChannel.drained}. */
+interface Waiter {
+  resolve: () => void;
+  reject: (reason: unknown) => void;
+}
+
+/**
+ * A channel but for its transport. To make one, extend it with the four protected methods; to see
+ * whether it keeps the contract, run `channelConformance` of `@aln/mesh/testing` on it.
+ *
+ * `Unit` is what a packet is encoded as: bytes, text, or the packet itself.
+ */
+export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
+  /** Settles once the channel has closed, with the reason if it was not orderly. Never rejects. */
+  readonly closed: Promise<unknown>;
+  /** Told of what arrived and was no packet, or was lost on its way out. */
+  onDrop: ((error: AlnError, packet: Packet | null) => void) | null = null;
+
+  readonly #queue: SendQueue<Unit>;
+  readonly #signal: AbortSignal | undefined;
+  #state: "open" | "closing" | "closed" = "open";
+  #reason: unknown = undefined;
+  #onPacket: ((packet: Packet) => void) | null = null;
+  #onClose: ((reason?: unknown) => void) | null = null;
+  #early: Packet[] = [];
+  #waiters: Set<Waiter> = new Set();
+  #closeTimer: ReturnType<typeof setTimeout> | undefined;
+  #settle!: (reason: unknown) => void;
+
+  /** Constructs a new instance. */
+  constructor(options: ChannelOptions = {}) {
+    this.#queue = new SendQueue(options.highWater ?? HIGH_WATER);
+    this.closed = new Promise((resolve) => this.#settle = resolve);
+    this.#signal = options.signal;
+    if (this.#signal?.aborted) queueMicrotask(this.#abort);
+    else this.#signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** Given each packet that arrives. Those that came before it was set come first. */
+  get onPacket(): ((packet: Packet) => void) | null {
+    return this.#onPacket;
+  }
+
+  /** Sets who is given each packet. */
+  set onPacket(handler: ((packet: Packet) => void) | null) {
+    this.#onPacket = handler;
+    if (handler !== null && this.#early.length > 0) queueMicrotask(() => this.#deliverEarly());
+  }
+
+  /** Told once that the channel has closed, even if it had closed before this was set. */
+  get onClose(): ((reason?: unknown) => void) | null {
+    return this.#onClose;
+  }
+
+  /** Sets who is told that the channel has closed. */
+  set onClose(handler: ((reason?: unknown) => void) | null) {
+    this.#onClose = handler;
+    if (handler !== null && this.#state === "closed") queueMicrotask(() => this.#tellClosed());
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedBytes(): number {
+    return this.#queue.bytes;
+  }
+
+  /** Whether packets can be sent. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /**
+   * Queues one packet, which the caller may go on using. Never throws and never blocks.
+   *
+   * @returns `false` if it was refused: the queue is full, or the channel closed. A packet whose
+   *   fields do not fit is refused too, and told to `onDrop`.
+   */
+  send(packet: Packet): boolean {
+    if (this.#state !== "open") return false;
+    let unit: Unit;
+    try {
+      unit = this.encode(packet);
+    } catch (error) {
+      this.drop(error as PacketError, packet);
+      return false;
+    }
+    const admission = this.#queue.push(unit, this.sizeOf(unit), packet.net !== 0);
+    if (admission === "overrun") {
+      const what = "its queue cannot even hold what routers tell each other";
+      this.close(new ChannelError("ERR_CHANNEL_FULL", `Cannot keep channel: ${what}`));
+    } else if (admission === "queued") {
+      this.flush();
+    }
+    return admission === "queued";
+  }
+
+  /**
+   * Resolves when nothing is queued any more.
+   *
+   * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the channel closes before.
+   * @throws The signal's reason, if it aborts before.
+   */
+  drained(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#queue.bytes === 0 && this.#state !== "closed") return Promise.resolve();
+    if (this.#state === "closed") return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const waiter: Waiter = {
+        resolve: () => (done(), resolve()),
+        reject: (reason) => (done(), reject(reason)),
+      };
+      const onAbort = () => waiter.reject(signal!.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /**
+   * Closes the channel; more than once is fine. Without a reason, what is queued is sent first,
+   * for at most a second; with one, it is dropped.
+   */
+  close(reason?: unknown): void {
+    if (this.#state === "closed") return;
+    if (reason !== undefined) this.#queue.clear();
+    if (this.#state === "open") {
+      this.#state = "closing";
+      this.#reason = reason;
+      this.#early = [];
+      this.#closeTimer = setTimeout(() => this.#expire(), CLOSE_TIMEOUT);
+    } else if (reason === undefined) {
+      return; // It is closing already, and no worse for it.
+    }
+    if (reason !== undefined) this.shut(reason);
+    else if (this.#queue.bytes === 0) this.shut();
+  }
+
+  /** Closes the channel in an orderly way, and waits until it has. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.closed;
+  }
+
+  // ── for those who extend it ───────────────────────────────────────────────
+
+  /**
+   * Encodes a packet for the transport.
+   *
+   * @throws {PacketError} If its fields do not fit.
+   */
+  protected abstract encode(packet: Packet): Unit;
+
+  /** How many bytes an encoded packet counts for. */
+  protected abstract sizeOf(unit: Unit): number;
+
+  /** Called when something has been queued: {@linkcode next} has it. Must not throw. */
+  protected abstract flush(): void;
+
+  /**
+   * Called when the transport is to end: in an orderly way, or at once for a reason. May be called
+   * again with a reason. Must not throw; leads to {@linkcode finish}.
+   */
+  protected abstract shut(reason?: unknown): void;
+
+  /** Takes the next packet to send, control traffic first. */
+  protected next(): Unit | undefined {
+    return this.#queue.shift()?.unit;
+  }
+
+  /** Whether nothing waits to be taken. */
+  protected get idle(): boolean {
+    return this.#queue.empty;
+  }
+
+  /** Says that so many bytes, taken with {@linkcode next}, have left. */
+  protected sent(size: number): void {
+    this.#queue.release(size);
+    if (this.#queue.bytes > 0) return;
+    for (const waiter of [...this.#waiters]) waiter.resolve();
+    if (this.#state === "closing") this.shut();
+  }
+
+  /** Hands on a packet that has arrived. */
+  protected deliver(packet: Packet): void {
+    if (this.#state !== "open") return;
+    if (this.#onPacket !== null && this.#early.length === 0) this.#onPacket(packet);
+    else if (this.#early.length < MAX_EARLY_PACKETS) this.#early.push(packet);
+    else {this.drop(
+        new ChannelError("ERR_CHANNEL_FULL", "Cannot hold packet: nobody reads"),
+        packet,
+      );}
+  }
+
+  /** Reports something that was dropped. */
+  protected drop(error: AlnError, packet: Packet | null = null): void {
+    this.onDrop?.(error, packet);
+  }
+
+  /** Says that the transport has ended. The channel is closed from here on. */
+  protected finish(reason?: unknown): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#reason ??= reason;
+    clearTimeout(this.#closeTimer);
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#queue.clear();
+    for (const waiter of [...this.#waiters]) waiter.reject(closedError());
+    this.#settle(this.#reason);
+    this.#tellClosed();
+  }
+
+  // ── within ────────────────────────────────────────────────────────────────
+
+  readonly #abort = (): void => this.close(this.#signal!.reason);
+
+  /** The peer does not let go: cut the link. */
+  #expire(): void {
+    this.#queue.clear();
+    this.shut(
+      new ChannelError("ERR_CHANNEL_CLOSED", "Cannot close channel in order: it takes too long"),
+    );
+    this.finish();
+  }
+
+  #deliverEarly(): void {
+    while (this.#early.length > 0 && this.#onPacket !== null && this.#state === "open") {
+      this.#onPacket(this.#early.shift()!);
+    }
+  }
+
+  #tellClosed(): void {
+    const handler = this.#onClose;
+    this.#onClose = null;
+    handler?.(this.#reason);
+  }
+}
+
+function closedError(): ChannelError {
+  return new ChannelError("ERR_CHANNEL_CLOSED", "Cannot send: the channel is closed");
+}

@@ -1,0 +1,70 @@
+/**
+ * The contract between a router and whatever carries its packets. Types only.
+ *
+ * @module
+ */
+
+import type { AlnError } from "../errors.ts";
+import type { Packet } from "../wire/packet.ts";
+
+/**
+ * One link to one neighbour, over which whole packets travel in order. Anything with these members
+ * will do; the channels of this library have more ({@linkcode BaseChannel}).
+ */
+export interface Channel {
+  /**
+   * Queues one packet, which the caller may go on using. Never throws and never blocks.
+   *
+   * @returns `false` if it was refused: the queue is full, or the channel closed.
+   */
+  send(packet: Packet): boolean | void;
+  /**
+   * Closes the link; more than once is fine. Without a reason, what is queued is sent first.
+   * `onClose` follows exactly once, however the channel ended.
+   */
+  close(reason?: unknown): void;
+  /** Given each packet that arrives, to own. Set by `Router.addChannel`. */
+  onPacket: ((packet: Packet) => void) | null;
+  /** Told once that the channel has closed, and why if it was not orderly. */
+  onClose: ((reason?: unknown) => void) | null;
+  /** Told of what arrived and was no packet, or was lost on its way out. */
+  onDrop?: ((error: AlnError, packet: Packet | null) => void) | null;
+  /** Resolves when nothing is queued any more; rejects if the channel closes before. */
+  drained?(options?: { signal?: AbortSignal }): Promise<void>;
+}
+
+/** Options of every channel of this library. */
+export interface ChannelOptions {
+  /**
+   * Bytes that may wait to be sent. Beyond it `send` refuses application data; what routers tell
+   * each other may take as much again, and then the channel closes: a link that cannot carry
+   * routes must not keep them.
+   *
+   * @default {1048576}
+   */
+  highWater?: number;
+  /**
+   * Understand the known damaged encodings of other peers, too.
+   *
+   * @default {true}
+   */
+  repair?: boolean;
+  /** Closes the channel when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** A stream of bytes in both directions: a socket, a serial port, a pipe. */
+export interface ByteDuplex {
+  /** What the peer sends. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** What the peer is sent. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** A stream of packets in both directions. */
+export interface PacketDuplex {
+  /** Packets from the peer. */
+  readonly readable: ReadableStream<Packet>;
+  /** Packets for the peer. */
+  readonly writable: WritableStream<Packet>;
+}

@@ -1,0 +1,86 @@
+/**
+ * What waits to be sent: two lanes, bounded in bytes. Control traffic goes first, so that routes
+ * move even while data is jammed.
+ *
+ * @module
+ */
+
+/** Something to send, and how many bytes it counts for. */
+interface Entry<Unit> {
+  unit: Unit;
+  size: number;
+}
+
+/** What became of a unit: in the queue, refused, or refused though it was control traffic. */
+export type Admission = "queued" | "full" | "overrun";
+
+/** A bounded queue of encoded packets. Pure state. */
+export class SendQueue<Unit> {
+  readonly #highWater: number;
+  readonly #control: Lane<Unit> = new Lane();
+  readonly #data: Lane<Unit> = new Lane();
+  #bytes: number = 0;
+
+  /** Constructs a new instance. */
+  constructor(highWater: number) {
+    this.#highWater = highWater;
+  }
+
+  /** Bytes that were admitted and not yet {@linkcode release | released}. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether nothing waits to be taken. */
+  get empty(): boolean {
+    return this.#control.empty && this.#data.empty;
+  }
+
+  /** Admits a unit, if there is room. A single one always fits into an empty queue. */
+  push(unit: Unit, size: number, control: boolean): Admission {
+    const limit = control ? 2 * this.#highWater : this.#highWater;
+    if (this.#bytes > 0 && this.#bytes + size > limit) return control ? "overrun" : "full";
+    this.#bytes += size;
+    (control ? this.#control : this.#data).push({ unit, size });
+    return "queued";
+  }
+
+  /** Takes the next unit, control first. Its bytes count until they are released. */
+  shift(): Entry<Unit> | undefined {
+    return this.#control.shift() ?? this.#data.shift();
+  }
+
+  /** Says that so many bytes have left. */
+  release(size: number): void {
+    this.#bytes -= size;
+  }
+
+  /** Forgets all that waits. */
+  clear(): void {
+    for (let entry; (entry = this.shift()) !== undefined;) this.#bytes -= entry.size;
+  }
+}
+
+/** A first-in-first-out list whose `shift` does not move the rest. */
+class Lane<Unit> {
+  #entries: Entry<Unit>[] = [];
+  #head: number = 0;
+
+  get empty(): boolean {
+    return this.#head === this.#entries.length;
+  }
+
+  push(entry: Entry<Unit>): void {
+    this.#entries.push(entry);
+  }
+
+  shift(): Entry<Unit> | undefined {
+    if (this.empty) return undefined;
+    const entry = this.#entries[this.#head++];
+    if (this.#head === this.#entries.length || this.#head > 1_024) {
+      this.#entries = this.#entries.slice(this.#head); // Let go of what was taken.
+      this.#head = 0;
+    }
+    return entry;
+  }
+}

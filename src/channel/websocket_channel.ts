@@ -1,0 +1,217 @@
+/**
+ * {@linkcode WebSocketChannel}: packets as WebSocket messages, over any standard `WebSocket`.
+ *
+ * @module
+ */
+
+import { ChannelError, PacketError } from "../errors.ts";
+import { KissDecoder } from "../framing/kiss.ts";
+import type { Bytes } from "../wire/bytes.ts";
+import { MAX_JSON_LENGTH } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
+import { encodePacket, parsePacket } from "../wire/packet_codec.ts";
+import { encodePacketJson } from "../wire/packet_json.ts";
+import { BaseChannel } from "./base_channel.ts";
+import type { ChannelOptions } from "./channel.ts";
+
+/** The part of a standard `WebSocket` that a channel needs. */
+export interface WebSocketLike {
+  /** Set to "arraybuffer". */
+  binaryType: string;
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number;
+  /** Bytes that the socket has yet to send. */
+  readonly bufferedAmount: number;
+  /** Sends one message. */
+  send(data: string | Bytes): void;
+  /** Begins to close. */
+  close(code?: number, reason?: string): void;
+  /** Listens. */
+  addEventListener(type: "message", listener: (event: { readonly data: unknown }) => void): void;
+  /** Listens. */
+  addEventListener(
+    type: "close",
+    listener: (event: { readonly code: number; readonly reason: string }) => void,
+  ): void;
+  /** Listens. */
+  addEventListener(type: "open" | "error", listener: () => void): void;
+}
+
+/** Options of a {@linkcode WebSocketChannel}. */
+export interface WebSocketChannelOptions extends ChannelOptions {
+  /**
+   * How packets are sent. Every peer understands `"json"`; both forms are understood.
+   *
+   * @default {"json"}
+   */
+  format?: "json" | "binary";
+}
+
+const OPEN = 1;
+const CLOSED = 3;
+
+/** Bytes given to the socket before it has sent what it was given earlier. */
+const WINDOW = 1 << 16;
+
+/** How often a full socket is looked at, in ms: the standard has no event for it. */
+const POLL_INTERVAL = 10;
+
+const NORMAL_CLOSURE = 1000;
+const NO_STATUS = 1005; // What an orderly end without a code reads as.
+const GOING_AWAY = 1001;
+const OPEN_BRACE = 0x7b; // No packet begins with it.
+const FRAME_END = 0xc0;
+const text = new TextDecoder();
+
+/** A channel over a WebSocket, which may still be connecting. */
+export class WebSocketChannel extends BaseChannel<string | Bytes> {
+  readonly #socket: WebSocketLike;
+  readonly #binary: boolean;
+  readonly #repair: boolean;
+  #poll: ReturnType<typeof setTimeout> | undefined;
+  #scheduled: boolean = false;
+
+  /** Constructs a new instance, which owns the socket. */
+  constructor(socket: WebSocketLike, options: WebSocketChannelOptions = {}) {
+    super(options);
+    this.#socket = socket;
+    this.#binary = options.format === "binary";
+    this.#repair = options.repair ?? true;
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("message", ({ data }) => this.#receive(data));
+    socket.addEventListener("open", () => this.#pump());
+    socket.addEventListener("error", () => {
+      // Whether "close" follows a handshake that failed depends on the runtime.
+      if (socket.readyState !== OPEN) this.#lost(0, "");
+    });
+    socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason));
+    if (socket.readyState === CLOSED) queueMicrotask(() => this.#lost(0, ""));
+  }
+
+  /** Encodes a packet as text or bytes. */
+  protected override encode(packet: Packet): string | Bytes {
+    return this.#binary ? encodePacket(packet) : encodePacketJson(packet);
+  }
+
+  /** The message's length; our JSON is ASCII but for names. */
+  protected override sizeOf(message: string | Bytes): number {
+    return message.length;
+  }
+
+  /** Gives messages to the socket in the next microtask. */
+  protected override flush(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Begins the closing handshake. */
+  protected override shut(reason?: unknown): void {
+    clearTimeout(this.#poll);
+    this.#poll = undefined;
+    if (this.#socket.readyState <= OPEN) {
+      this.#socket.close(NORMAL_CLOSURE, ""); // While connecting, too: the standard says so.
+    }
+    if (reason !== undefined) this.finish(reason);
+  }
+
+  /** Gives the socket as much as it should hold; comes back while there is more. */
+  #pump(): void {
+    if (this.#poll !== undefined || this.#socket.readyState !== OPEN) return;
+    try {
+      while (!this.idle && this.#socket.bufferedAmount < WINDOW) {
+        const message = this.next()!;
+        this.#socket.send(message);
+        this.sent(this.sizeOf(message));
+      }
+    } catch (error) {
+      return this.close(error);
+    }
+    if (this.idle) return;
+    this.#poll = setTimeout(() => {
+      this.#poll = undefined;
+      this.#pump();
+    }, POLL_INTERVAL);
+  }
+
+  #receive(data: unknown): void {
+    if (!this.isOpen) return; // Some runtimes go on delivering after close().
+    try {
+      for (const packet of this.#decode(data)) this.deliver(packet);
+    } catch (error) {
+      if (!(error instanceof PacketError)) throw error;
+      this.drop(error);
+    }
+  }
+
+  /** What a message holds: JSON as text or bytes, a bare packet, or KISS frames. */
+  #decode(data: unknown): Packet[] {
+    if (typeof data === "string") return [Packet.fromJson(data)];
+    const bytes = data instanceof ArrayBuffer
+      ? new Uint8Array(data)
+      : data instanceof Uint8Array
+      ? data
+      : null;
+    if (bytes === null) throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
+    if (bytes.length > MAX_JSON_LENGTH) {
+      const why = `${bytes.length} bytes are more than ${MAX_JSON_LENGTH}`;
+      throw new PacketError("ERR_PACKET_FRAME", `Cannot accept message: ${why}`, MAX_JSON_LENGTH);
+    }
+    if (bytes[0] === OPEN_BRACE) return [Packet.fromJson(text.decode(bytes))];
+    const bare = bytes.at(-1) !== FRAME_END || isExact(bytes);
+    const packets = bare ? [bytes] : new KissDecoder().push(bytes);
+    return packets.map((packet) => Packet.fromBinary(packet, { repair: this.#repair }));
+  }
+
+  #lost(code: number, reason: string): void {
+    clearTimeout(this.#poll);
+    this.#poll = undefined;
+    const orderly = code === NORMAL_CLOSURE || code === NO_STATUS || code === GOING_AWAY;
+    const why = `${code === 0 ? "the connection failed" : `code ${code}`}${
+      reason && `, ${reason}`
+    }`;
+    this.finish(
+      orderly
+        ? undefined
+        : new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep WebSocket open: ${why}`),
+    );
+  }
+}
+
+/** Whether the bytes are one packet, no more and no less. */
+function isExact(bytes: Uint8Array): boolean {
+  try {
+    return parsePacket(bytes).size === bytes.length;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Opens a WebSocket with the platform's own client.
+ *
+ * @param url `ws:` or `wss:`.
+ * @returns The channel, open.
+ * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the connection fails.
+ * @throws The signal's reason, if it aborts before the channel is open.
+ * @throws {SyntaxError} A `DOMException` of that name, if the URL is not one.
+ */
+export async function connectWebSocket(
+  url: string | URL,
+  options: WebSocketChannelOptions = {},
+): Promise<WebSocketChannel> {
+  options.signal?.throwIfAborted();
+  const socket = new WebSocket(url);
+  const channel = new WebSocketChannel(socket, options);
+  const opened = new Promise<void>((resolve) => {
+    socket.addEventListener("open", () => resolve(), { once: true });
+  });
+  await Promise.race([opened, channel.closed]);
+  if (socket.readyState === OPEN) return channel;
+  options.signal?.throwIfAborted();
+  throw await channel.closed ??
+    new ChannelError("ERR_CHANNEL_CLOSED", "Cannot open WebSocket: it was closed at once");
+}

@@ -1,0 +1,91 @@
+/**
+ * What a router tells its application, as events.
+ *
+ * @module
+ */
+
+import type { Channel } from "../channel/channel.ts";
+import type { AlnError } from "../errors.ts";
+import type { RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+import type { Packet } from "../wire/packet.ts";
+
+/** An instance of a service came, went, or changed its capacity. */
+export class ServiceEvent extends Event implements ServiceInfo {
+  /** The service's name. */
+  readonly service: string;
+  /** Address of the router that offers it. */
+  readonly address: string;
+  /** Advertised load; 0 means that the instance is gone. */
+  readonly capacity: number;
+
+  /** Constructs a new instance. */
+  constructor(info: ServiceInfo) {
+    super("service");
+    this.service = info.service;
+    this.address = info.address;
+    this.capacity = info.capacity;
+  }
+}
+
+/** A route came, went, or changed. */
+export class RouteEvent extends Event implements RouteInfo {
+  /** The destination's address. */
+  readonly address: string;
+  /** Distance in hops; 0 means that the route is lost. */
+  readonly cost: number;
+  /** Address of the neighbour that leads there. */
+  readonly via: string;
+
+  /** Constructs a new instance. */
+  constructor(info: RouteInfo) {
+    super("route");
+    this.address = info.address;
+    this.cost = info.cost;
+    this.via = info.via;
+  }
+}
+
+/** A channel was added, or has closed. */
+export class ChannelEvent extends Event {
+  /** The channel. */
+  readonly channel: Channel;
+  /** Whether it was added; else it has closed. */
+  readonly open: boolean;
+  /** Why it has closed, if that was not orderly. */
+  readonly reason: unknown;
+
+  /** Constructs a new instance. */
+  constructor(channel: Channel, open: boolean, reason?: unknown) {
+    super("channel");
+    this.channel = channel;
+    this.open = open;
+    this.reason = reason;
+  }
+}
+
+/** Something could not be parsed, routed, queued, delivered or handled, and was dropped. */
+export class DropEvent extends Event {
+  /** The packet, if it was one. */
+  readonly packet: Packet | null;
+  /** Why. */
+  readonly error: AlnError;
+
+  /** Constructs a new instance. */
+  constructor(packet: Packet | null, error: AlnError) {
+    super("drop");
+    this.packet = packet;
+    this.error = error;
+  }
+}
+
+/** The router's events by type. */
+export interface RouterEventMap {
+  /** An instance of a service changed. */
+  service: ServiceEvent;
+  /** A route changed. */
+  route: RouteEvent;
+  /** A channel was added, or has closed. */
+  channel: ChannelEvent;
+  /** Something was dropped. */
+  drop: DropEvent;
+}

@@ -1,0 +1,667 @@
+/**
+ * {@linkcode Router}: the shell around the mesh. It carries values between channels, the mesh and
+ * the application, owns the one timer, and decides nothing.
+ *
+ * @module
+ */
+
+import type { Channel } from "../channel/channel.ts";
+import {
+  type AlnError,
+  type AlnErrorCode,
+  ChannelError,
+  HandlerError,
+  PacketError,
+  UnreachableError,
+} from "../errors.ts";
+import type { MeshOptions } from "../mesh/control_plane.ts";
+import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+import { Mesh } from "../mesh/mesh.ts";
+import { utf8Size } from "../wire/bytes.ts";
+import { MAX_NAME_SIZE } from "../wire/limits.ts";
+import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
+import { checkFields } from "../wire/packet_codec.ts";
+import { Calls, type PacketHandler, REQUEST_TIMEOUT } from "./calls.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { ContextTable } from "./contexts.ts";
+import {
+  ChannelEvent,
+  DropEvent,
+  RouteEvent,
+  type RouterEventMap,
+  ServiceEvent,
+} from "./events.ts";
+
+/** Why a packet was not sent: a stable code, then words. */
+export type SendFailure = `${AlnErrorCode}: ${string}`;
+
+/**
+ * Answers a request: to where it came from, in its context.
+ *
+ * @returns `null`, or why the reply was not sent.
+ */
+export type Reply = (data?: PacketData, init?: PacketInit) => SendFailure | null;
+
+/** Serves the packets of a service. What it throws becomes a `drop` event. */
+export type ServiceHandler = (packet: Packet, reply: Reply) => void | Promise<void>;
+
+/** Options of {@linkcode Router.registerService}. */
+export interface ServiceOptions {
+  /**
+   * Advertised load, 1-65535: callers prefer the lowest.
+   *
+   * @default {1}
+   */
+  capacity?: number;
+  /** Unregisters the service when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** A service that is registered; disposing of it unregisters it. */
+export interface Registration extends Disposable {
+  /** The service's name. */
+  readonly service: string;
+  /** Advertised load, 1-65535; assigning advertises the new value. */
+  capacity: number;
+}
+
+/** Options of {@linkcode Router.request}. */
+export interface RequestOptions {
+  /** Address of the instance to ask; by default the best one. */
+  dst?: string;
+  /** Data type, u8. Python peers do not survive one. */
+  typ?: number;
+  /**
+   * How long to wait for the reply, in ms.
+   *
+   * @default {5000}
+   */
+  timeout?: number;
+  /** Ends the call when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** Options of a {@linkcode Router}. */
+export interface RouterOptions extends MeshOptions {
+  /** Where time comes from; by default the platform. */
+  clock?: Clock;
+  /** Where chance comes from, uniform over [0, 1); by default `Math.random`. */
+  random?: () => number;
+}
+
+/** How long {@linkcode Router.close} waits for each channel to say that it has closed, in ms. */
+const CLOSE_TIMEOUT = 2_000;
+
+/** One channel, as the router holds it. */
+interface Link {
+  id: LinkId;
+  channel: Channel;
+}
+
+/** What became of a packet that the application sent. */
+interface Outcome {
+  /** Whether it went anywhere. */
+  done: boolean;
+  /** Where it did not go. */
+  drops: DropEvent[];
+}
+
+/** A service, as the router holds it. */
+interface Service {
+  handler: ServiceHandler;
+  registration: Registration;
+  /** Stops listening to the signal that would unregister it. */
+  forget: () => void;
+}
+
+/**
+ * A node of the mesh.
+ *
+ * Give it channels, register services, call services by name; it finds the others and the ways to
+ * them by itself. Everything that happens is also told as an event: `service`, `route`, `channel`,
+ * `drop`.
+ *
+ * @example
+ * ```ts
+ * import { createChannelPair, Router } from "@aln/mesh";
+ * import assert from "node:assert/strict";
+ *
+ * const home = new Router("home");
+ * const lamp = new Router("lamp");
+ * const [here, there] = createChannelPair();
+ * home.addChannel(here);
+ * lamp.addChannel(there);
+ *
+ * let on = false;
+ * lamp.registerService("switch", (packet, reply) => {
+ *   on = packet.text() === "on";
+ *   reply("ok");
+ * });
+ *
+ * await home.waitForService("switch");
+ * await home.request("switch", "on");
+ * assert(on);
+ * await Promise.all([home.close(), lamp.close()]);
+ * ```
+ */
+export class Router extends EventTarget implements AsyncDisposable {
+  readonly #mesh: Mesh;
+  readonly #clock: Clock;
+  readonly #links: Map<LinkId, Link> = new Map();
+  readonly #byChannel: Map<Channel, Link> = new Map();
+  readonly #services: Map<string, Service> = new Map();
+  readonly #contexts: ContextTable<PacketHandler>;
+  readonly #calls: Calls;
+  readonly #waiters: Set<(event: ServiceInfo | null) => void> = new Set();
+  readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
+  readonly #news: (() => void)[] = [];
+  #acting: boolean = false;
+  #telling: boolean = false;
+  #nextLink: LinkId = 1;
+  #cancelTimer: (() => void) | null = null;
+  #timerAt: number = Infinity;
+  #onCapacity: ((service: string, capacity: number, address: string) => void) | null = null;
+  #closing: Promise<void> | null = null;
+
+  /**
+   * Constructs a new instance.
+   *
+   * @param address Its name in the mesh, 1-255 bytes of UTF-8. Must be unique there. ASCII of at
+   *   most 127 bytes is safe with every old peer.
+   * @throws {PacketError} `ERR_PACKET_FIELD` if the address does not fit.
+   */
+  constructor(address: string, options: RouterOptions = {}) {
+    super();
+    checkName("address", address);
+    const random = options.random ?? Math.random;
+    this.#clock = options.clock ?? systemClock;
+    this.#mesh = new Mesh(address, random, options);
+    this.#contexts = new ContextTable(random);
+    this.#calls = new Calls(this.#contexts, this.#clock);
+  }
+
+  /** Its name in the mesh. */
+  get address(): string {
+    return this.#mesh.address;
+  }
+
+  // ── channels ──────────────────────────────────────────────────────────────
+
+  /**
+   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
+   *
+   * @throws {TypeError} If the channel is attached already.
+   */
+  addChannel(channel: Channel): void {
+    if (this.#byChannel.has(channel)) {
+      throw new TypeError("Cannot add channel: it is attached already");
+    }
+    if (this.#closing) return channel.close(closedError());
+    const link: Link = { id: this.#nextLink++, channel };
+    this.#links.set(link.id, link);
+    this.#byChannel.set(channel, link);
+    this.#report(new ChannelEvent(channel, true));
+    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
+    this.#apply(this.#mesh.linkUp(link.id, this.#clock.now()));
+    channel.onPacket = (packet) => {
+      if (this.#links.has(link.id)) {
+        this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
+      }
+    };
+    channel.onClose = (reason) => this.#detach(link, reason);
+  }
+
+  /** Detaches a channel and closes it. A channel that is not attached is fine. */
+  removeChannel(channel: Channel): void {
+    const link = this.#byChannel.get(channel);
+    if (link === undefined) return;
+    this.#detach(link, undefined);
+    channel.close();
+  }
+
+  #detach(link: Link, reason: unknown): void {
+    if (!this.#links.delete(link.id)) return;
+    const { channel } = link;
+    this.#byChannel.delete(channel);
+    channel.onPacket = channel.onClose = channel.onDrop = null;
+    this.#report(new ChannelEvent(channel, false, reason));
+    if (!this.#closing) this.#apply(this.#mesh.linkDown(link.id, this.#clock.now()));
+  }
+
+  // ── services ──────────────────────────────────────────────────────────────
+
+  /**
+   * Offers a service to the whole mesh. A service of the same name is replaced.
+   *
+   * @param service Its name, 1-255 bytes of UTF-8.
+   * @throws {PacketError} `ERR_PACKET_FIELD` if the name or the capacity does not fit.
+   * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
+   * @throws The signal's reason, if it has aborted.
+   */
+  registerService(
+    service: string,
+    handler: ServiceHandler,
+    options: ServiceOptions = {},
+  ): Registration {
+    checkName("service", service);
+    const { capacity = 1, signal } = options;
+    checkCapacity(capacity);
+    signal?.throwIfAborted();
+    if (this.#closing) throw closedError();
+
+    const forget = () => signal?.removeEventListener("abort", unregister);
+    const unregister = () => {
+      forget();
+      if (this.#services.get(service)?.registration === registration) {
+        this.#services.delete(service);
+        this.#apply(this.#mesh.offer(service, 0));
+      }
+    };
+    let current = capacity;
+    const registration: Registration = {
+      service,
+      get capacity() {
+        return current;
+      },
+      set capacity(value) {
+        checkCapacity(value);
+        current = value;
+        advertise(value);
+      },
+      [Symbol.dispose]: unregister,
+    };
+    const advertise = (value: number) => {
+      if (this.#services.get(service)?.registration === registration) {
+        this.#apply(this.#mesh.offer(service, value));
+      }
+    };
+    signal?.addEventListener("abort", unregister, { once: true });
+    this.#services.get(service)?.forget();
+    this.#services.set(service, { handler, registration, forget });
+    advertise(capacity);
+    return registration;
+  }
+
+  /**
+   * Withdraws a service, and tells the neighbours as {@linkcode MeshOptions.removal} says. A
+   * service that is not registered is fine.
+   */
+  unregisterService(service: string): void {
+    this.#services.get(service)?.registration[Symbol.dispose]();
+  }
+
+  /** Is told of every instance that comes, goes (capacity 0) or changes; `null` for nobody. */
+  setOnServiceCapacityChanged(
+    callback: ((service: string, capacity: number, address: string) => void) | null,
+  ): void {
+    this.#onCapacity = callback;
+  }
+
+  /** Addresses that offer a service now: our own first, then the least loaded. */
+  serviceAddresses(service: string): string[] {
+    return this.#mesh.instances(service);
+  }
+
+  /** The instance to call: ours, else one of the least loaded; `null` if there is none. */
+  selectService(service: string): string | null {
+    return this.#mesh.select(service);
+  }
+
+  /**
+   * Waits until a service can be called.
+   *
+   * @returns The address of an instance.
+   * @throws The signal's reason, if it aborts before.
+   * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router closes before.
+   */
+  waitForService(service: string, options: { signal?: AbortSignal } = {}): Promise<string> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#closing) throw closedError();
+      const found = this.#mesh.select(service);
+      if (found !== null) return resolve(found);
+      const waiter = (event: ServiceInfo | null) => {
+        if (event === null) return done(), reject(closedError());
+        if (event.service === service && event.capacity > 0) done(), resolve(event.address);
+      };
+      const onAbort = () => (done(), reject(signal!.reason));
+      const done = () => {
+        this.#waiters.delete(waiter);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      this.#waiters.add(waiter);
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  // ── packets ───────────────────────────────────────────────────────────────
+
+  /**
+   * Sends a packet: to `dst`, or without it to every instance of `srv`, our own first. The packet
+   * is copied; `src` is ours unless set. Never throws.
+   *
+   * @returns `null`, or why it could not be sent, beginning with a stable code.
+   *
+   * @example
+   * ```ts
+   * import { Router } from "@aln/mesh";
+   * import assert from "node:assert/strict";
+   *
+   * const router = new Router("a");
+   * const failure = router.send({ dst: "b", srv: "ping" });
+   * assert.equal(failure, 'ERR_NO_ROUTE: Cannot send packet: no route leads to "b"');
+   * await router.close();
+   * ```
+   */
+  send(packet: Packet | PacketInit): SendFailure | null {
+    try {
+      this.#send(packet);
+      return null;
+    } catch (error) {
+      const { code = "ERR_PACKET_FIELD", message } = error as Partial<AlnError>;
+      return `${code}: ${message}`;
+    }
+  }
+
+  /** Sends a packet, or throws why not. */
+  #send(init: Packet | PacketInit): void {
+    if (this.#closing) throw closedError();
+    if (typeof init !== "object" || init === null) {
+      throw new PacketError("ERR_PACKET_FIELD", "Cannot send packet: it is not an object");
+    }
+    const packet = (init instanceof Packet ? init : new Packet(init)).copy();
+    checkFields(packet);
+    const outcome: Outcome = { done: false, drops: [] };
+    this.#apply(this.#mesh.send(packet), outcome);
+    if (!outcome.done && outcome.drops.length > 0) throw outcome.drops[0]!.error;
+    for (const drop of outcome.drops) this.#report(drop); // Some of a multicast went through.
+  }
+
+  /**
+   * Calls a service and waits for one reply.
+   *
+   * It never hangs: it fails at once if nobody offers the service, if no route leads there or the
+   * route is lost meanwhile, and at its timeout otherwise.
+   *
+   * @returns The reply.
+   * @throws {UnreachableError} `ERR_NO_SERVICE` or `ERR_NO_ROUTE`.
+   * @throws {ChannelError} `ERR_CHANNEL_FULL`, or `ERR_CHANNEL_CLOSED` if the router closes.
+   * @throws {PacketError} `ERR_PACKET_FIELD` if a value does not fit.
+   * @throws {DOMException} A `TimeoutError`, or the signal's reason.
+   * @throws {RangeError} If too many contexts are open.
+   */
+  request(service: string, data?: PacketData, options: RequestOptions = {}): Promise<Packet> {
+    const dst = options.dst || this.#mesh.select(service);
+    if (dst === null) {
+      const message = `Cannot call "${service}": nobody offers it`;
+      return Promise.reject(new UnreachableError("ERR_NO_SERVICE", message, service));
+    }
+    const { timeout = REQUEST_TIMEOUT, signal, typ } = options;
+    return this.#calls.call({
+      dst,
+      timeout,
+      signal,
+      ask: (ctx) => this.#send({ srv: service, dst, ctx, data, typ }),
+    });
+  }
+
+  /**
+   * Opens a context: packets that come with its id, and without a service, go to the handler.
+   *
+   * @returns The id to send as `ctx`, 1-65535, not in use. Release it.
+   * @throws {RangeError} If too many contexts are open.
+   */
+  registerContextHandler(handler: PacketHandler): number {
+    return this.#contexts.open(handler);
+  }
+
+  /** Closes a context; its id may be used again. An id that is not open is fine. */
+  releaseContext(ctx: number): void {
+    this.#contexts.release(ctx);
+  }
+
+  // ── what is known ─────────────────────────────────────────────────────────
+
+  /** Every router that can be reached, and how. */
+  routes(): RouteInfo[] {
+    return this.#mesh.routes();
+  }
+
+  /** Every instance of every service that can be called, our own included. */
+  services(): ServiceInfo[] {
+    return this.#mesh.services();
+  }
+
+  /** Listens to one kind of event. */
+  override addEventListener<K extends keyof RouterEventMap>(
+    type: K,
+    listener: ((event: RouterEventMap[K]) => void) | null,
+    options?: boolean | { once?: boolean; signal?: AbortSignal },
+  ): void;
+  /** Listens to an event, as every `EventTarget`. */
+  override addEventListener(
+    type: string,
+    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
+    options?: boolean | { once?: boolean; signal?: AbortSignal },
+  ): void;
+  override addEventListener(
+    type: string,
+    // deno-lint-ignore no-explicit-any -- The overloads above are the types; this joins them.
+    listener: any,
+    options?: boolean | { once?: boolean; signal?: AbortSignal },
+  ): void {
+    super.addEventListener(type, listener, options);
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  /**
+   * Leaves the mesh: calls in flight fail, what is queued is sent, every channel is closed. The
+   * neighbours notice and tell the others. More than once is fine.
+   */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** The same as {@linkcode close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.resolve(); // From here on #closing is set.
+    this.#cancelTimer?.();
+    this.#calls.failAll(closedError());
+    for (const waiter of [...this.#waiters]) waiter(null);
+    for (const service of this.#services.values()) service.forget();
+    this.#services.clear();
+    this.#contexts.clear();
+    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link)));
+  }
+
+  /** Closes a channel, and waits until it has, or long enough. */
+  #closeLink(link: Link): Promise<void> {
+    const { channel } = link;
+    return new Promise((resolve) => {
+      const done = (reason?: unknown) => {
+        cancel();
+        this.#detach(link, reason);
+        resolve();
+      };
+      const cancel = this.#clock.schedule(this.#clock.now() + CLOSE_TIMEOUT, done);
+      channel.onClose = done;
+      channel.close();
+    });
+  }
+
+  // ── doing what the mesh wants ─────────────────────────────────────────────
+
+  /**
+   * Carries out effects in order, then tells the application. A channel that closes meanwhile adds
+   * its own to the end, so that no neighbour hears old news after new.
+   */
+  #apply(effects: Effect[], outcome: Outcome | null = null): void {
+    for (const effect of effects) this.#effects.push({ effect, outcome });
+    if (this.#acting) return;
+    this.#acting = true;
+    for (let next; (next = this.#effects.shift()) !== undefined;) {
+      this.#perform(next.effect, next.outcome);
+    }
+    this.#acting = false;
+    this.#arm();
+    this.#tell();
+  }
+
+  #perform(effect: Effect, outcome: Outcome | null): void {
+    switch (effect.kind) {
+      case "transmit": {
+        const error = this.#transmit(effect.link, effect.packet);
+        if (error !== null) this.#drop(effect.packet, error, outcome);
+        else if (outcome) outcome.done = true;
+        return;
+      }
+      case "deliver":
+        if (outcome) outcome.done = true;
+        this.#news.push(() => this.#deliver(effect.packet));
+        return;
+      case "drop":
+        return this.#drop(effect.packet, effect.error, outcome);
+      case "route":
+        this.#news.push(() => this.#tellRoute(effect.route));
+        return;
+      case "service":
+        this.#news.push(() => this.#tellService(effect.service));
+    }
+  }
+
+  /** Gives a packet to a channel; says why if it does not take it. */
+  #transmit(id: LinkId, packet: Packet): ChannelError | null {
+    const link = this.#links.get(id);
+    if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
+    if (link.channel.send(packet) !== false) return null;
+    const error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+    if (packet.net !== 0) link.channel.close(error); // It must not keep routes it cannot carry.
+    return error;
+  }
+
+  #drop(packet: Packet | null, error: AlnError, outcome: Outcome | null): void {
+    const drop = new DropEvent(packet, error);
+    if (outcome) outcome.drops.push(drop);
+    else this.#report(drop);
+  }
+
+  /** Keeps the one timer at the mesh's deadline. */
+  #arm(): void {
+    const deadline = this.#closing ? Infinity : this.#mesh.deadline();
+    if (deadline === this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    this.#timerAt = deadline;
+    if (deadline === Infinity) return;
+    this.#cancelTimer = this.#clock.schedule(deadline, () => {
+      this.#timerAt = Infinity;
+      this.#cancelTimer = null;
+      this.#apply(this.#mesh.tick(this.#clock.now()));
+    });
+  }
+
+  // ── telling the application ───────────────────────────────────────────────
+
+  /** Tells an event, in its turn. */
+  #report(event: Event): void {
+    this.#news.push(() => this.dispatchEvent(event));
+    this.#tell();
+  }
+
+  /** Tells all there is to tell, unless the mesh is not done or somebody is telling already. */
+  #tell(): void {
+    if (this.#acting || this.#telling) return;
+    this.#telling = true;
+    for (let next; (next = this.#news.shift()) !== undefined;) next();
+    this.#telling = false;
+  }
+
+  #tellRoute(route: RouteInfo): void {
+    if (route.cost === 0) this.#calls.routeLost(route.address);
+    this.dispatchEvent(new RouteEvent(route));
+  }
+
+  #tellService(info: ServiceInfo): void {
+    for (const waiter of [...this.#waiters]) waiter(info);
+    this.dispatchEvent(new ServiceEvent(info));
+    const { service, capacity, address } = info;
+    this.#guard(null, "the capacity callback", () => {
+      this.#onCapacity?.(service, capacity, address);
+    });
+  }
+
+  /** Hands a packet to its service, else to its context. */
+  #deliver(packet: Packet): void {
+    const service = this.#services.get(packet.srv);
+    const context = this.#contexts.get(packet.ctx);
+    if (service) {
+      const reply = this.#replyTo(packet);
+      this.#guard(packet, `service "${packet.srv}"`, () => service.handler(packet, reply));
+    } else if (context) {
+      this.#guard(packet, `context ${packet.ctx}`, () => context(packet));
+    } else {
+      const [what, target] = packet.srv !== ""
+        ? [`nobody here offers "${packet.srv}"`, packet.srv]
+        : [`nobody waits in context ${packet.ctx}`, packet.dst];
+      const error = new UnreachableError(
+        "ERR_NO_SERVICE",
+        `Cannot deliver packet: ${what}`,
+        target,
+      );
+      this.#report(new DropEvent(packet, error));
+    }
+  }
+
+  #replyTo({ src, ctx }: Packet): Reply {
+    return (data, init = {}) => {
+      if (src === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
+      return this.send({ ...init, data: data ?? init.data, srv: "", dst: src, ctx });
+    };
+  }
+
+  /** Runs a handler of the application; what it throws becomes a `drop` event. */
+  #guard(packet: Packet | null, what: string, run: () => void | Promise<void>): void {
+    const failed = (cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      const error = new HandlerError(`Cannot handle packet: ${what} threw "${why}"`, { cause });
+      this.#report(new DropEvent(packet, error));
+    };
+    try {
+      run()?.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}
+
+function checkName(what: string, name: string): void {
+  if (typeof name !== "string") {
+    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept ${what}: it is not a string`);
+  }
+  const size = utf8Size(name);
+  if (size < 1 || size > MAX_NAME_SIZE) {
+    const why = `"${name}" takes ${size} bytes, not 1-${MAX_NAME_SIZE}`;
+    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept ${what}: ${why}`);
+  }
+}
+
+function checkCapacity(capacity: number): void {
+  if (!Number.isInteger(capacity) || capacity < 1 || capacity > 0xffff) {
+    const why = `${capacity} is not an integer in 1-65535`;
+    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept capacity: ${why}`);
+  }
+}
+
+function closedError(): ChannelError {
+  return new ChannelError("ERR_CHANNEL_CLOSED", "Cannot go on: the router is closed");
+}
+
+function linkError(code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL", why: string): ChannelError {
+  return new ChannelError(code, `Cannot send packet: ${why}`);
+}

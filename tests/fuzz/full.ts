@@ -1,0 +1,55 @@
+/**
+ * The fuzzing at full length:
+ *
+ *     deno run -A tests/fuzz/full.ts [count] [seed]
+ *
+ * Sends `count` packets (1,000,000) through encode, frame, cut and decode, then as many hostile
+ * frames into decoders and half as many damaged inputs into the codecs. Exits with 1, the seed and
+ * the case in hex as soon as one does not hold.
+ */
+
+import process from "node:process";
+import { codecsSurvive, framesAreSurvived, packetsSurvive } from "../support/fuzz_properties.ts";
+
+const PER_STREAM = 20;
+const REPORT_EVERY = 10_000; // ms
+
+function argument(index: number, fallback: number): number {
+  const text = process.argv[index];
+  const value = text === undefined ? fallback : Number(text.replaceAll("_", ""));
+  if (!Number.isSafeInteger(value) || value < 0) {
+    console.error(`Cannot start: "${text}" is not a positive integer`);
+    process.exit(2);
+  }
+  return value;
+}
+
+/** Runs `cases` cases, `perRun` of them for each seed. */
+function run(what: string, cases: number, perRun: number, one: (seed: number) => void): void {
+  const started = performance.now();
+  const seconds = () => ((performance.now() - started) / 1_000).toFixed(1);
+  let reported = started;
+  let done = 0;
+  for (let i = 0; done < cases; i++) {
+    one(seed + i);
+    done += perRun;
+    if (performance.now() - reported > REPORT_EVERY) {
+      reported = performance.now();
+      console.log(`  ${what}: ${done} of ${cases} in ${seconds()} s`);
+    }
+  }
+  console.log(`${what}: ${done} cases, ${seconds()} s, seed ${seed}`);
+}
+
+const count = argument(2, 1_000_000);
+const seed = argument(3, Math.floor(Math.random() * 0x7fff_ffff));
+
+try {
+  run("packets", count, PER_STREAM, (at) => packetsSurvive(at, PER_STREAM));
+  run("hostile frames", count, PER_STREAM, (at) => framesAreSurvived(at, PER_STREAM));
+  run("damaged inputs", Math.ceil(count / 2), 1, codecsSurvive);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.error(`Started with seed ${seed}, count ${count}`);
+  process.exit(1);
+}

@@ -1,0 +1,38 @@
+/**
+ * A certificate for `localhost` and 127.0.0.1, its key, and the authority that signed it. Made for
+ * these tests alone, good for a hundred years, trusted by nobody.
+ *
+ * @module
+ */
+
+/** All in PEM. */
+export const testCertificate: { ca: string; cert: string; key: string } = {
+  ca: `-----BEGIN CERTIFICATE-----
+MIIBkDCCATegAwIBAgIUOGgqi+KM2pzEw4/Dt6jLcLvgFOQwCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSQUxOIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzAzMDA1MloY
+DzIxMjYxMDMwMDMwMDUyWjAdMRswGQYDVQQDDBJBTE4gdGVzdCBhdXRob3JpdHkw
+WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQFVgpwqSXebS2pYKEruACPhG/jqAIZ
+0F0mmDzW0cPa3/uhuZDgFKPThizjHI7AF/tTDlCsfE6YqSvxgW3gFuiio1MwUTAd
+BgNVHQ4EFgQU0kyx+wuFuAL7myYQliU4hkieSjswHwYDVR0jBBgwFoAU0kyx+wuF
+uAL7myYQliU4hkieSjswDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBE
+AiAXReforgOwhZBpGrEoQh+BHQqQzlisbMpGRI5aAImkYQIgCq71JGrclD78DADD
+nHGBMAjLajmJw2ZaJBM9f1sgVWQ=
+-----END CERTIFICATE-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBszCCAVmgAwIBAgIUHaYVzbZ20Qwu1AAujCkI9vt/W5gwCgYIKoZIzj0EAwIw
+HTEbMBkGA1UEAwwSQUxOIHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyMzAzMDA1MloY
+DzIxMjYxMDMwMDMwMDUyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjO
+PQIBBggqhkjOPQMBBwNCAARcl4sy/ND2fGUx3KiAj4PiQ4xYWe/1gF7QDO4AwYUC
+IsUcYaKzYPhQknhvuIKhASdx4dvUpAmCuDIT7S00U5dLo34wfDAaBgNVHREEEzAR
+gglsb2NhbGhvc3SHBH8AAAEwCQYDVR0TBAIwADATBgNVHSUEDDAKBggrBgEFBQcD
+ATAdBgNVHQ4EFgQU5+mmWgYy1Swp3yNLwOEDouxJ3+cwHwYDVR0jBBgwFoAU0kyx
++wuFuAL7myYQliU4hkieSjswCgYIKoZIzj0EAwIDSAAwRQIhAPt3KTUUN78DctFF
+Uu1iBAly6L2ei+CVnyCi8jzidGaxAiA16ivjqzFv20aEDyILzFo8l34s3y/XlAAr
+UZWxXfD1eg==
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgBFedwXtJ/rs2MWGv
+CBMmhQKV/WW5xYUSEL34m9mfUGyhRANCAARcl4sy/ND2fGUx3KiAj4PiQ4xYWe/1
+gF7QDO4AwYUCIsUcYaKzYPhQknhvuIKhASdx4dvUpAmCuDIT7S00U5dL
+-----END PRIVATE KEY-----`,
+};

@@ -1,0 +1,178 @@
+/**
+ * What must hold for every packet and against every stream, one function per property. Each takes
+ * a seed, makes its case from it and returns nothing, or throws {@linkcode FuzzFailure}.
+ */
+
+import assert from "node:assert/strict";
+import { PacketError } from "../../src/errors.ts";
+import { encodeFrame } from "../../src/framing/kiss.ts";
+import { PacketDecoder } from "../../src/framing/packet_decoder.ts";
+import {
+  decodeRouteAdvert,
+  decodeServiceAdvert,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+} from "../../src/wire/adverts.ts";
+import { Packet } from "../../src/wire/packet.ts";
+import { decodePacket } from "../../src/wire/packet_codec.ts";
+import { decodePacketJson } from "../../src/wire/packet_json.ts";
+import { decodeLeniently } from "../../src/wire/repair.ts";
+import { concat, sameBytes, toHex } from "../wire/hex.ts";
+import { Chance, mutateBytes, mutateText, randomBytes, randomCuts, randomPacket } from "./fuzz.ts";
+
+/** A property that did not hold, with all that it takes to see it again. */
+export class FuzzFailure extends Error {
+  override readonly name: string = "FuzzFailure";
+
+  constructor(property: string, seed: number, input: Uint8Array | string, cause: unknown) {
+    const shown = typeof input === "string" ? JSON.stringify(input) : toHex(input);
+    super(`${property} fails for seed ${seed}: ${String(cause)}\n  case: ${shown}`, { cause });
+  }
+}
+
+/** Whether both say the same. */
+function samePacket(a: Packet, b: Packet): boolean {
+  return a.net === b.net && a.srv === b.srv && a.src === b.src && a.dst === b.dst &&
+    a.nxt === b.nxt && a.seq === b.seq && a.ack === b.ack && a.ctx === b.ctx && a.typ === b.typ &&
+    sameBytes(a.data, b.data);
+}
+
+/** Encode, frame, cut at random, decode: unchanged, and nothing dropped. */
+export function survivesTheWire(packets: readonly Packet[], chance: Chance): void {
+  const crc = chance.oneIn(4);
+  const frames = packets.flatMap((packet) => {
+    const frame = encodeFrame(packet.toBinary({ crc }));
+    return chance.oneIn(8) ? [Uint8Array.of(0xc0), frame] : [frame];
+  });
+  const stream = concat(...frames);
+  const repair = !chance.oneIn(4);
+  const decoder = new PacketDecoder({ repair });
+  let next = 0;
+  for (const chunk of randomCuts(chance, stream)) {
+    for (const packet of decoder.push(chunk)) {
+      const sent = packets[next++];
+      assert.ok(sent !== undefined && samePacket(sent, packet), `packet ${next - 1} has changed`);
+    }
+  }
+  decoder.end();
+  assert.equal(next, packets.length, "packets are missing");
+  assert.deepEqual(decoder.dropped, { oversize: 0, escape: 0, malformed: 0 });
+}
+
+/** {@linkcode survivesTheWire} for `count` packets on one stream, and the same through JSON. */
+export function packetsSurvive(seed: number, count: number): void {
+  const chance = new Chance(seed);
+  const packets = Array.from({ length: count }, () => randomPacket(chance));
+  try {
+    survivesTheWire(packets, chance);
+    for (const packet of packets) {
+      if (!chance.oneIn(8)) continue;
+      assert.ok(samePacket(Packet.fromJson(packet.toJson()), packet), "JSON has changed it");
+    }
+  } catch (error) {
+    const bytes = concat(...packets.map((packet) => encodeFrame(packet.toBinary())));
+    throw new FuzzFailure("packetsSurvive", seed, bytes, error);
+  }
+}
+
+/** Runs a codec on hostile input: it may throw `PacketError` and nothing else. */
+function onlyPacketErrors(decode: () => unknown): boolean {
+  try {
+    decode();
+    return true;
+  } catch (error) {
+    if (error instanceof PacketError) return false;
+    throw error;
+  }
+}
+
+/** What a peer might send that is no sound frame: damaged, cut in two by Python, or noise. */
+function hostileFrame(chance: Chance): Uint8Array {
+  const kind = chance.upTo(9);
+  if (kind === 0) return randomBytes(chance, chance.upTo(300));
+  if (kind === 1) return encodeFrame(randomBytes(chance, chance.upTo(100)));
+  const packet = randomPacket(chance);
+  if (chance.oneIn(3)) packet.data = randomAdvert(chance);
+  const bytes = packet.toBinary({ crc: chance.oneIn(4) });
+  if (kind <= 3) return encodeFrame(mutateBytes(chance, bytes));
+  if (kind === 4) { // C0 as Python writes it.
+    const frame = encodeFrame(bytes);
+    for (let i = 0; i + 1 < frame.length; i++) {
+      if (frame[i] === 0xdb && frame[i + 1] === 0xdc) frame[i] = 0xc0;
+    }
+    return chance.oneIn(2) ? frame : mutateBytes(chance, frame);
+  }
+  return mutateBytes(chance, encodeFrame(bytes));
+}
+
+function randomAdvert(chance: Chance): Uint8Array {
+  const address = chance.pick(["a", "node-b", "東京", "é".repeat(100)]);
+  const number = chance.upTo(0xffff);
+  return chance.oneIn(2)
+    ? encodeRouteAdvert({ address, cost: number })
+    : encodeServiceAdvert({ address, service: "ping", capacity: number });
+}
+
+const LIMITS = [64, 1_000, 66_592];
+
+/**
+ * Sends `count` hostile frames at random cuts into one decoder, then a good one.
+ *
+ * Nothing may throw, what is held stays bounded, every drop is told and counted, and the good
+ * packet arrives, whatever was before it.
+ */
+export function framesAreSurvived(seed: number, count: number): void {
+  const chance = new Chance(seed);
+  const frames = Array.from({ length: count }, () => hostileFrame(chance));
+  const stream = concat(...frames);
+  try {
+    const limit = chance.pick(LIMITS);
+    let told = 0;
+    const decoder = new PacketDecoder({
+      limit,
+      repair: !chance.oneIn(4),
+      onDrop: (error) => {
+        assert.ok(error instanceof PacketError);
+        told++;
+      },
+    });
+    for (const chunk of randomCuts(chance, stream)) {
+      for (const packet of decoder.push(chunk)) packet.toBinary(); // All that we accept, we can send.
+      assert.ok(decoder.pending <= 2 * limit, `${decoder.pending} bytes are held`);
+    }
+    decoder.push(Uint8Array.of(0xc0)); // Ends whatever frame the last one left open.
+    const good = new Packet({ srv: "ping", src: "a", ctx: 0xc0db });
+    const received = decoder.push(encodeFrame(good.toBinary()));
+    assert.equal(received.length, 1, "the good packet is missing");
+    assert.ok(samePacket(received[0]!, good), "the good packet has changed");
+    assert.equal(decoder.pending, 0);
+    decoder.end();
+    const { oversize, escape, malformed } = decoder.dropped;
+    assert.equal(told, oversize + escape + malformed, "drops told and counted");
+  } catch (error) {
+    throw new FuzzFailure("framesAreSurvived", seed, stream, error);
+  }
+}
+
+/** Gives damaged packets, adverts and JSON to the codecs: `PacketError` or a value, no more. */
+export function codecsSurvive(seed: number): void {
+  const chance = new Chance(seed);
+  const packet = randomPacket(chance);
+  const advert = mutateBytes(chance, randomAdvert(chance));
+  const bytes = mutateBytes(chance, packet.toBinary({ crc: chance.oneIn(4) }));
+  const text = mutateText(chance, packet.toJson());
+  let input: Uint8Array | string = bytes;
+  try {
+    onlyPacketErrors(() => decodePacket(bytes));
+    onlyPacketErrors(() => new Packet(decodeLeniently(bytes)).toBinary());
+    input = advert;
+    for (const repair of [true, false]) {
+      onlyPacketErrors(() => encodeRouteAdvert(decodeRouteAdvert(advert, { repair })));
+      onlyPacketErrors(() => encodeServiceAdvert(decodeServiceAdvert(advert, { repair })));
+    }
+    input = text;
+    onlyPacketErrors(() => new Packet(decodePacketJson(text)).toBinary());
+  } catch (error) {
+    throw new FuzzFailure("codecsSurvive", seed, input, error);
+  }
+}
