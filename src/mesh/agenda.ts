@@ -5,9 +5,21 @@
  * @module
  */
 
+/** An entry; of those due at the same time, the one added first is the first. */
+interface Entry<T> {
+  at: number;
+  order: number;
+  item: T;
+}
+
+function precedes<T>(a: Entry<T>, b: Entry<T>): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
 /** Things to do later. Pure state; times are whatever the caller's clock says. */
 export class Agenda<T> {
-  readonly #heap: { at: number; item: T }[] = [];
+  readonly #heap: Entry<T>[] = [];
+  #added: number = 0;
 
   /** When the next entry is due, in ms; `Infinity` if there is none. */
   get next(): number {
@@ -17,14 +29,15 @@ export class Agenda<T> {
   /** Puts an entry in. */
   add(at: number, item: T): void {
     const heap = this.#heap;
+    const entry = { at, order: this.#added++, item };
     let index = heap.length;
     while (index > 0) {
       const parent = (index - 1) >> 1;
-      if (heap[parent]!.at <= at) break;
+      if (precedes(heap[parent]!, entry)) break;
       heap[index] = heap[parent]!;
       index = parent;
     }
-    heap[index] = { at, item };
+    heap[index] = entry;
   }
 
   /** Takes the soonest entry out if it is due by now. */
@@ -38,14 +51,14 @@ export class Agenda<T> {
   }
 
   /** Puts an entry in place of the first, then where it belongs. */
-  #sink(entry: { at: number; item: T }): void {
+  #sink(entry: Entry<T>): void {
     const heap = this.#heap;
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child++;
-      if (heap[child]!.at >= entry.at) break;
+      if (child + 1 < heap.length && precedes(heap[child + 1]!, heap[child]!)) child++;
+      if (precedes(entry, heap[child]!)) break;
       heap[index] = heap[child]!;
       index = child;
     }

@@ -274,7 +274,13 @@ export class ControlPlane {
     }
     if (!neighbour.noteService(address, service, capacity)) return;
     const destination = this.routes.get(address);
-    if (destination?.selected === neighbour.link) this.#refreshServices(destination);
+    if (destination?.selected !== neighbour.link) return;
+    this.#refreshServices(destination);
+    for (const other of this.neighbours.values()) {
+      if (this.#mayTell(other, destination) && other.toldRoutes.has(address)) {
+        this.#tellServices(other, address);
+      }
+    }
   }
 
   #hearQuery(neighbour: Neighbour, now: number): void {
@@ -315,8 +321,8 @@ export class ControlPlane {
     } else if (selection === "changed") {
       destination.askAt = Infinity;
       this.#emit({ kind: "route", route: this.info(destination) });
-      for (const neighbour of this.neighbours.values()) this.#tellRoute(neighbour, destination);
       this.#refreshServices(destination);
+      for (const neighbour of this.neighbours.values()) this.#tellRoute(neighbour, destination);
     }
     this.routes.prune(destination);
   }
@@ -326,12 +332,12 @@ export class ControlPlane {
     const { address } = destination;
     this.routes.withdrawn(destination);
     this.#emit({ kind: "route", route: this.info(destination) });
+    this.#refreshServices(destination);
     for (const neighbour of this.neighbours.values()) {
       neighbour.offerBack.delete(address);
       neighbour.toldServices.delete(address);
       if (neighbour.toldRoutes.delete(address)) this.#sendRoute(neighbour, address, 0);
     }
-    this.#refreshServices(destination);
     if (destination.offers.size === 0) return;
     destination.askAt = now + ASK_DELAY;
     this.#agenda.add(destination.askAt, { kind: "ask", destination, at: destination.askAt });
@@ -343,10 +349,6 @@ export class ControlPlane {
     const source = selected === null ? undefined : this.neighbours.get(selected);
     const changes = this.services.replace(address, source?.services.get(address));
     for (const service of changes) this.#emit({ kind: "service", service });
-    if (changes.length === 0) return;
-    for (const neighbour of this.neighbours.values()) {
-      if (neighbour.toldRoutes.has(address)) this.#tellServices(neighbour, address);
-    }
   }
 
   // ── telling ───────────────────────────────────────────────────────────────
@@ -357,17 +359,17 @@ export class ControlPlane {
       destination.address !== neighbour.address && destination.cost < MAX_COST;
   }
 
-  /** Advertises our route to a neighbour, unless it holds just that from us already. */
+  /** Advertises our route and what it leads to, but for what the neighbour holds from us already. */
   #tellRoute(neighbour: Neighbour, destination: Destination): void {
     const { address } = destination;
     if (!this.#mayTell(neighbour, destination) || neighbour.offerBack.has(address)) return;
     const cost = destination.cost + 1;
-    const told = neighbour.toldRoutes.get(address);
-    if (told === cost) return;
-    neighbour.toldRoutes.set(address, cost);
-    destination.lowestTold = Math.min(destination.lowestTold, cost);
-    this.#sendRoute(neighbour, address, cost);
-    if (told === undefined) this.#tellServices(neighbour, address);
+    if (neighbour.toldRoutes.get(address) !== cost) {
+      neighbour.toldRoutes.set(address, cost);
+      destination.lowestTold = Math.min(destination.lowestTold, cost);
+      this.#sendRoute(neighbour, address, cost);
+    }
+    this.#tellServices(neighbour, address);
   }
 
   /** Brings a neighbour up to date on the services of one host. */

@@ -102,10 +102,13 @@ for (const [where, init] of WITH_DELIMITERS) {
 }
 
 test("PacketDecoder.push() rejoins a packet whose names Python has miscounted, too", () => {
-  // src "köln" with its 4 code points counted, data 01 C0 02: strictly, the name is no UTF-8.
-  const stream = hex("b102 04 6bc3b66c6e 0003 01 c0dc 02 c0");
-  const packet = new Packet({ src: "köln", data: hex("01c002") });
+  // Of src "né" the 2 code points are counted: read strictly, the first half is not UTF-8.
+  const stream = hex("b102 02 6ec3a9 0003 01 c0dc 02 c0");
+  const packet = new Packet({ src: "né", data: hex("01c002") });
   assert.deepEqual(packet.toBinary().subarray(0, 2), stream.subarray(0, 2));
+  assert.throws(() => Packet.fromBinary(hex("b102 02 6ec3a9 0003 01")), {
+    code: "ERR_PACKET_FIELD",
+  });
   assert.deepEqual(decoded(concat(stream, pythonFrame(QUERY))), json(packet, QUERY));
 });
 

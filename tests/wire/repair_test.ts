@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, type LengthUnit, NO_BYTES } from "../../src/wire/bytes.ts";
-import { encodeControlWord } from "../../src/wire/control_flags.ts";
+import { encodeControlWord, FLAG } from "../../src/wire/control_flags.ts";
+import { crc32 } from "../../src/wire/crc32.ts";
 import {
   decodePacket,
   encodePacket,
@@ -107,6 +108,13 @@ test("decodeLeniently() refuses a wrong checksum without trying further", () => 
   bytes[bytes.length - 1]! ^= 1;
   const offset = bytes.length - 4;
   assert.throws(() => decodeLeniently(bytes), { code: "ERR_PACKET_CRC", offset });
+
+  // Reads as src "é", seq C3A9; counted in characters it is src "éé" and its checksum is right.
+  const word = encodeControlWord(FLAG.src | FLAG.seq | FLAG.crc);
+  const body = concat(Uint8Array.of(word >> 8, word & 0xff, 2), encodeUtf8("éé"), hex("0007"));
+  const checksum = crc32(body);
+  const miscounted = concat(body, hex(checksum.toString(16).padStart(8, "0")));
+  assert.throws(() => decodeLeniently(miscounted), { code: "ERR_PACKET_CRC", offset: 7 });
 });
 
 test("decodeLeniently() throws what the strict reading threw when no reading fits", () => {
