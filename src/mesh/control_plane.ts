@@ -85,15 +85,15 @@ const SELF_DELAY = 100;
 const OFFER_BACK_DELAY = 10;
 
 /**
- * From losing the last feasible offer until we ask those whose offers were not, in ms. Our own
- * kind will have offered again by then.
+ * From losing the last feasible offer until we believe others again, and ask those whose offers
+ * were not feasible, in ms. Bad news is everywhere by then, and our own kind has offered again.
  */
-const ASK_DELAY = 50;
+const LOST_DELAY = 50;
 
 /** From a neighbour's doubtful word until we query it, in ms; one query settles many doubts. */
 const DOUBT_DELAY = 100;
 
-/** From the first packet beyond a neighbour's budget until we query it for what was lost, in ms. */
+/** From the first packet beyond a neighbour's budget until we start over with it, in ms. */
 const FLOOD_DELAY = 1_000;
 
 /** Something put off. It is still wanted if the time it names is still the time it is for. */
@@ -102,7 +102,8 @@ type Task =
   | { kind: "retry"; neighbour: Neighbour; at: number }
   | { kind: "answer"; neighbour: Neighbour; at: number }
   | { kind: "offerBack"; neighbour: Neighbour; address: string }
-  | { kind: "ask"; destination: Destination; at: number }
+  | { kind: "lost"; destination: Destination; at: number }
+  | { kind: "flood"; neighbour: Neighbour }
   | { kind: "self" };
 
 /** Tables, and the talk about them. */
@@ -150,22 +151,17 @@ export class ControlPlane {
     this.neighbours.delete(link);
     this.#disowners.delete(neighbour);
     neighbour.queryAt = neighbour.retryAt = neighbour.answerAt = Infinity;
-    for (const address of neighbour.offers) {
-      const destination = this.routes.get(address)!;
-      this.routes.retract(destination, link);
-      this.#reselect(destination, now);
-    }
+    for (const address of [...neighbour.offers]) this.#forget(neighbour, address, now);
   }
 
   /** Takes a packet with `net` set. */
   receive(neighbour: Neighbour, packet: Packet, now: number): void {
-    if (!neighbour.spend(now)) return this.#flooded(neighbour, packet, now);
     try {
       switch (packet.net) {
         case NET_ROUTE:
           return this.#hearRoute(neighbour, packet, now);
         case NET_SERVICE:
-          return this.#hearService(neighbour, packet);
+          return this.#hearService(neighbour, packet, now);
         case NET_QUERY:
           return this.#hearQuery(neighbour, now);
         case NET_ERROR:
@@ -234,53 +230,54 @@ export class ControlPlane {
     if (address === neighbour.address) {
       if (cost === SWAPPED_ONE && before === undefined) cost = 1;
       if (cost !== 1) return; // Old peers also advertise a way back to themselves, from hearsay.
+      if (neighbour.withdrewItself) this.#startOver(neighbour);
     }
-    if (before?.cost === cost && !before.stale) return;
+    if (before?.cost === cost && !before.stale || !this.#affords(neighbour, now)) return;
     const destination = this.routes.offer(address, link, cost);
     if (destination === null) return this.#tableFull(`route to "${address}"`);
     neighbour.offers.add(address);
     this.#reselect(destination, now);
   }
 
+  /** A neighbour that withdraws and advertises itself unasked says: forget my services. */
+  #startOver(neighbour: Neighbour): void {
+    neighbour.withdrewItself = false;
+    neighbour.queryAt = Infinity; // There is no doubt any more.
+    neighbour.forgetServices(neighbour.address);
+    const destination = this.routes.get(neighbour.address);
+    if (destination?.selected === neighbour.link) this.#serviceChanged(destination);
+  }
+
   #hearWithdrawal(neighbour: Neighbour, address: string, now: number): void {
     if (address === neighbour.address) {
       // Old peers withdraw even themselves, when a way back to themselves is lost. It is there:
       // we have just heard it.
+      neighbour.withdrewItself = true;
       return this.#queryLater(neighbour, now + DOUBT_DELAY);
     }
-    neighbour.toldRoutes.delete(address); // Old peers forget whatever they knew of it.
-    neighbour.toldServices.delete(address);
-    neighbour.forgetServices(address);
-    const destination = this.routes.get(address);
-    if (destination === undefined) return;
+    if (!neighbour.mayHold(address) || !this.#affords(neighbour, now)) return;
+    neighbour.doubtTold(address); // Old peers forget all that they knew of it.
     if (!neighbour.offerBack.has(address)) {
       neighbour.offerBack.add(address);
       this.#agenda.add(now + OFFER_BACK_DELAY, { kind: "offerBack", neighbour, address });
     }
-    neighbour.offers.delete(address);
-    this.routes.retract(destination, neighbour.link);
-    this.#reselect(destination, now);
+    this.#forget(neighbour, address, now);
   }
 
-  #hearService(neighbour: Neighbour, packet: Packet): void {
+  #hearService(neighbour: Neighbour, packet: Packet, now: number): void {
     const { address, service, capacity } = decodeServiceAdvert(packet.data, {
       repair: this.#repair,
     });
     neighbour.heard();
     if (address === this.address) return;
-    const known = neighbour.services.get(address)?.has(service) ?? false;
-    if (capacity > 0 && !known && neighbour.serviceCount >= this.#maxServices) {
+    const known = neighbour.services.get(address)?.get(service) ?? 0;
+    if (capacity === known || !this.#affords(neighbour, now)) return;
+    if (known === 0 && neighbour.serviceCount >= this.#maxServices) {
       return this.#tableFull(`service "${service}" of "${address}"`);
     }
-    if (!neighbour.noteService(address, service, capacity)) return;
+    neighbour.noteService(address, service, capacity);
     const destination = this.routes.get(address);
-    if (destination?.selected !== neighbour.link) return;
-    this.#refreshServices(destination);
-    for (const other of this.neighbours.values()) {
-      if (this.#mayTell(other, destination) && other.toldRoutes.has(address)) {
-        this.#tellServices(other, address);
-      }
-    }
+    if (destination?.selected === neighbour.link) this.#serviceChanged(destination);
   }
 
   #hearQuery(neighbour: Neighbour, now: number): void {
@@ -301,14 +298,31 @@ export class ControlPlane {
     throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep ${what}: the table is full`);
   }
 
-  #flooded(neighbour: Neighbour, packet: Packet, now: number): void {
-    if (neighbour.queryAt <= now + FLOOD_DELAY) return; // Told already.
-    this.#queryLater(neighbour, now + FLOOD_DELAY);
-    const error = new ChannelError(
-      "ERR_CHANNEL_PROTOCOL",
-      `Cannot follow "${neighbour.address}": it floods the link with net-state packets`,
-    );
-    this.#emit({ kind: "drop", packet, error });
+  /** Whether a neighbour may change anything more for now. What repeats itself costs nothing. */
+  #affords(neighbour: Neighbour, now: number): boolean {
+    if (neighbour.spend(now)) return true;
+    if (neighbour.flooded) return false; // Told already.
+    neighbour.flooded = true;
+    this.#agenda.add(now + FLOOD_DELAY, { kind: "flood", neighbour });
+    const why = `"${neighbour.address}" changes its mind too often`;
+    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+  }
+
+  /** Forgets what a neighbour has said of others. */
+  #forgetHearsay(neighbour: Neighbour, now: number): void {
+    for (const address of [...neighbour.offers]) {
+      if (address !== neighbour.address) this.#forget(neighbour, address, now);
+    }
+  }
+
+  /** Forgets what a neighbour has said of one host. */
+  #forget(neighbour: Neighbour, address: string, now: number): void {
+    neighbour.forgetServices(address);
+    const destination = this.routes.get(address);
+    if (destination && neighbour.offers.delete(address)) {
+      this.routes.retract(destination, neighbour.link);
+      this.#reselect(destination, now);
+    }
   }
 
   // ── choosing ──────────────────────────────────────────────────────────────
@@ -319,7 +333,7 @@ export class ControlPlane {
     if (selection === "lost") {
       this.#lose(destination, now);
     } else if (selection === "changed") {
-      destination.askAt = Infinity;
+      destination.lostUntil = Infinity;
       this.#emit({ kind: "route", route: this.info(destination) });
       this.#refreshServices(destination);
       for (const neighbour of this.neighbours.values()) this.#tellRoute(neighbour, destination);
@@ -330,7 +344,9 @@ export class ControlPlane {
   /** No offer is feasible: withdraw, and accept offers afresh. */
   #lose(destination: Destination, now: number): void {
     const { address } = destination;
-    this.routes.withdrawn(destination);
+    const at = now + LOST_DELAY;
+    this.routes.withdrawn(destination, at);
+    this.#agenda.add(at, { kind: "lost", destination, at });
     this.#emit({ kind: "route", route: this.info(destination) });
     this.#refreshServices(destination);
     for (const neighbour of this.neighbours.values()) {
@@ -338,9 +354,6 @@ export class ControlPlane {
       neighbour.toldServices.delete(address);
       if (neighbour.toldRoutes.delete(address)) this.#sendRoute(neighbour, address, 0);
     }
-    if (destination.offers.size === 0) return;
-    destination.askAt = now + ASK_DELAY;
-    this.#agenda.add(destination.askAt, { kind: "ask", destination, at: destination.askAt });
   }
 
   /** Takes over what the neighbour that leads to a host says that the host offers. */
@@ -349,6 +362,17 @@ export class ControlPlane {
     const source = selected === null ? undefined : this.neighbours.get(selected);
     const changes = this.services.replace(address, source?.services.get(address));
     for (const service of changes) this.#emit({ kind: "service", service });
+  }
+
+  /** The services of a host have changed, its route has not. */
+  #serviceChanged(destination: Destination): void {
+    const { address } = destination;
+    this.#refreshServices(destination);
+    for (const neighbour of this.neighbours.values()) {
+      if (this.#mayTell(neighbour, destination) && neighbour.toldRoutes.has(address)) {
+        this.#tellServices(neighbour, address);
+      }
+    }
   }
 
   // ── telling ───────────────────────────────────────────────────────────────
@@ -363,13 +387,17 @@ export class ControlPlane {
   #tellRoute(neighbour: Neighbour, destination: Destination): void {
     const { address } = destination;
     if (!this.#mayTell(neighbour, destination) || neighbour.offerBack.has(address)) return;
-    const cost = destination.cost + 1;
-    if (neighbour.toldRoutes.get(address) !== cost) {
-      neighbour.toldRoutes.set(address, cost);
-      destination.lowestTold = Math.min(destination.lowestTold, cost);
-      this.#sendRoute(neighbour, address, cost);
-    }
+    this.#tellCost(neighbour, destination);
     this.#tellServices(neighbour, address);
+  }
+
+  #tellCost(neighbour: Neighbour, destination: Destination): void {
+    const { address } = destination;
+    const cost = destination.cost + 1;
+    if (neighbour.toldRoutes.get(address) === cost) return;
+    neighbour.toldRoutes.set(address, cost);
+    destination.lowestTold = Math.min(destination.lowestTold, cost);
+    this.#sendRoute(neighbour, address, cost);
   }
 
   /** Brings a neighbour up to date on the services of one host. */
@@ -407,19 +435,14 @@ export class ControlPlane {
     neighbour.answeredAt = now;
     neighbour.answerAt = Infinity;
     neighbour.offerBack.clear();
-    neighbour.toldRoutes.clear();
-    neighbour.toldServices.clear();
     this.#sendRoute(neighbour, this.address, 1);
-    const told: string[] = [this.address];
+    const hosts = [this.address];
     for (const destination of this.routes.values()) {
-      if (!this.#mayTell(neighbour, destination)) continue;
-      const cost = destination.cost + 1;
-      neighbour.toldRoutes.set(destination.address, cost);
-      destination.lowestTold = Math.min(destination.lowestTold, cost);
-      this.#sendRoute(neighbour, destination.address, cost);
-      told.push(destination.address);
+      if (this.#mayTell(neighbour, destination)) hosts.push(destination.address);
     }
-    for (const host of told) this.#tellServices(neighbour, host);
+    for (const host of hosts) neighbour.doubtTold(host);
+    for (const host of hosts.slice(1)) this.#tellCost(neighbour, this.routes.get(host)!);
+    for (const host of hosts) this.#tellServices(neighbour, host);
   }
 
   #query(neighbour: Neighbour, now: number): void {
@@ -427,6 +450,7 @@ export class ControlPlane {
     if (neighbour.unanswered > 0) this.#sendRoute(neighbour, this.address, 1);
     this.#transmit(neighbour, new Packet({ net: NET_QUERY }));
     neighbour.queryAt = Infinity;
+    neighbour.withdrewItself = false;
     if (neighbour.unanswered < QUERY_RETRIES) {
       const at = now + QUERY_RETRY * 2 ** neighbour.unanswered;
       neighbour.retryAt = at;
@@ -460,9 +484,14 @@ export class ControlPlane {
         if (!neighbour.offerBack.delete(address) || !up || !destination) return;
         return this.#tellRoute(neighbour, destination);
       }
-      case "ask":
-        if (task.destination.askAt === task.at) this.#ask(task.destination, now);
+      case "lost":
+        if (task.destination.lostUntil === task.at) this.#findAgain(task.destination, now);
         return;
+      case "flood": // Among what was dropped may have been anything.
+        task.neighbour.flooded = false;
+        if (this.neighbours.get(task.neighbour.link) !== task.neighbour) return;
+        this.#forgetHearsay(task.neighbour, now);
+        return this.#query(task.neighbour, now);
       case "self":
         for (const neighbour of this.neighbours.values()) {
           this.#sendRoute(neighbour, this.address, 1);
@@ -475,14 +504,14 @@ export class ControlPlane {
     }
   }
 
-  /** Asks those who once had an offer whether they still have. */
-  #ask(destination: Destination, now: number): void {
-    destination.askAt = Infinity;
-    for (const link of this.routes.sweep(destination)) {
-      const neighbour = this.neighbours.get(link)!;
-      neighbour.offers.delete(destination.address);
-      this.#queryLater(neighbour, now); // Due at once: many destinations share one query.
-    }
+  /** Takes what has been offered since a destination was lost, or asks who had offers before. */
+  #findAgain(destination: Destination, now: number): void {
+    destination.lostUntil = Infinity;
+    const doubtful = this.routes.sweep(destination);
+    for (const link of doubtful) this.neighbours.get(link)!.offers.delete(destination.address);
+    this.#reselect(destination, now);
+    if (destination.selected !== null) return;
+    for (const link of doubtful) this.#queryLater(this.neighbours.get(link)!, now); // One for all.
   }
 
   // ── sending ───────────────────────────────────────────────────────────────

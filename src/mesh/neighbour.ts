@@ -12,11 +12,14 @@ import type { LinkId } from "./effects.ts";
 /** Name of a service → its capacity. */
 export type Capacities = Map<string, number>;
 
-/** Net-state packets a neighbour may send at once before it is held to {@linkcode BUDGET_RATE}. */
+/** Changes that a neighbour may tell at once before it is held to {@linkcode BUDGET_RATE}. */
 const BUDGET_BURST = 20_000;
 
-/** Net-state packets a second that a neighbour may send for long. */
+/** Changes a second that a neighbour may tell for long. */
 const BUDGET_RATE = 2_000;
+
+/** In place of a value that we have told a neighbour: it may hold it, or have forgotten it. */
+export const UNSURE = -1;
 
 /** The state of one link. */
 export class Neighbour {
@@ -32,13 +35,20 @@ export class Neighbour {
   /** How many services that is. */
   serviceCount: number = 0;
 
-  /** The cost that we last advertised to it for each destination, unless withdrawn since. */
+  /**
+   * The cost that we last advertised to it for each destination, unless withdrawn since;
+   * {@linkcode UNSURE} if it may have forgotten.
+   */
   readonly toldRoutes: Map<string, number> = new Map();
-  /** The services that we last advertised to it for each host, own ones included. */
+  /** The same for each host's services, our own included. */
   readonly toldServices: Map<string, Capacities> = new Map();
   /** Destinations that it has lost and that we shall offer it again in a moment. */
   readonly offerBack: Set<string> = new Set();
 
+  /** Whether it has withdrawn itself, and we have yet to ask what it means. */
+  withdrewItself: boolean = false;
+  /** Whether it has sent more than its budget, and we have yet to start over with it. */
+  flooded: boolean = false;
   /** Queries sent since it last told us a route or a service. */
   unanswered: number = 0;
   /** When we shall query it, in ms; `Infinity` if there is no need. */
@@ -59,7 +69,7 @@ export class Neighbour {
     this.#budgetAt = now;
   }
 
-  /** Pays for one net-state packet. False if it sends more than anyone should for long. */
+  /** Pays for one change. False if it tells more of them than anyone should for long. */
   spend(now: number): boolean {
     const earned = Math.max(0, now - this.#budgetAt) / 1_000 * BUDGET_RATE;
     this.#budget = Math.min(BUDGET_BURST, this.#budget + earned);
@@ -75,11 +85,23 @@ export class Neighbour {
     this.retryAt = Infinity;
   }
 
-  /** Notes what it says of one service. False if that changes nothing. */
-  noteService(host: string, service: string, capacity: number): boolean {
+  /** Whether it has an offer or services of a host for us, or anything from us about it. */
+  mayHold(host: string): boolean {
+    return this.offers.has(host) || this.services.has(host) || this.toldRoutes.has(host);
+  }
+
+  /** Notes that it may have forgotten what we told it of a host: tell it again, or withdraw it. */
+  doubtTold(host: string): void {
+    if (this.toldRoutes.has(host)) this.toldRoutes.set(host, UNSURE);
+    const services = this.toldServices.get(host);
+    for (const service of services?.keys() ?? []) services!.set(service, UNSURE);
+  }
+
+  /** Notes what it says of one service. */
+  noteService(host: string, service: string, capacity: number): void {
     const known = this.services.get(host);
     const before = known?.get(service) ?? 0;
-    if (before === capacity) return false;
+    if (before === capacity) return;
     if (capacity === 0) {
       known!.delete(service);
       if (known!.size === 0) this.services.delete(host);
@@ -89,7 +111,6 @@ export class Neighbour {
       else known.set(service, capacity);
       if (before === 0) this.serviceCount++;
     }
-    return true;
   }
 
   /** Forgets what it said of a host. */

@@ -35,8 +35,11 @@ export interface Destination {
   cost: number;
   /** The lowest cost that we have advertised since we last withdrew it. */
   lowestTold: number;
-  /** When to ask those whose offers went stale, in ms; `Infinity` if there is nobody to ask. */
-  askAt: number;
+  /**
+   * Lost: until then, in ms, only the destination itself is believed, so that the bad news is
+   * everywhere before good news that rests on old news comes round. `Infinity` if it is not lost.
+   */
+  lostUntil: number;
 }
 
 /** What {@linkcode RouteTable.select} found. */
@@ -81,7 +84,7 @@ export class RouteTable {
         selected: null,
         cost: 0,
         lowestTold: Infinity,
-        askAt: Infinity,
+        lostUntil: Infinity,
       };
       this.#destinations.set(address, destination);
     }
@@ -97,10 +100,11 @@ export class RouteTable {
   /** Selects the best feasible offer: lowest cost, then the one in use, then the oldest link. */
   select(destination: Destination): Selection {
     const { offers, selected, cost, lowestTold } = destination;
+    const maxCost = destination.lostUntil === Infinity ? MAX_COST : 1;
     let best: LinkId | null = null;
     let bestCost = Infinity;
     for (const [link, offer] of offers) {
-      if (offer.stale || offer.cost > MAX_COST || offer.cost >= lowestTold) continue;
+      if (offer.stale || offer.cost > maxCost || offer.cost >= lowestTold) continue;
       if (offer.cost < bestCost || (offer.cost === bestCost && link === selected)) {
         best = link;
         bestCost = offer.cost;
@@ -113,15 +117,16 @@ export class RouteTable {
   }
 
   /**
-   * Notes that we have withdrawn the destination everywhere: from now on any offer is feasible,
-   * once it is heard afresh.
+   * Notes that we have withdrawn the destination everywhere: any offer that is heard afresh is
+   * feasible, once `lostUntil` has passed.
    */
-  withdrawn(destination: Destination): void {
+  withdrawn(destination: Destination, lostUntil: number): void {
     destination.lowestTold = Infinity;
+    destination.lostUntil = lostUntil;
     for (const offer of destination.offers.values()) offer.stale = true;
   }
 
-  /** Drops stale offers, and the destination itself if none is left. */
+  /** Drops stale offers; says whose they were. */
   sweep(destination: Destination): LinkId[] {
     const dropped: LinkId[] = [];
     for (const [link, offer] of destination.offers) {
@@ -129,12 +134,17 @@ export class RouteTable {
       destination.offers.delete(link);
       dropped.push(link);
     }
-    this.prune(destination);
     return dropped;
   }
 
-  /** Forgets the destination if nobody offers it. */
+  /** Forgets the destination if nobody offers it, and nobody has to wait until it may be again. */
   prune(destination: Destination): void {
-    if (destination.offers.size === 0) this.#destinations.delete(destination.address);
+    const { address, offers, lostUntil } = destination;
+    // It may have been forgotten already, and offered anew since.
+    if (
+      offers.size === 0 && lostUntil === Infinity && this.#destinations.get(address) === destination
+    ) {
+      this.#destinations.delete(address);
+    }
   }
 }

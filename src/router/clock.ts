@@ -16,11 +16,19 @@ export interface Clock {
   schedule(at: number, run: () => void): () => void;
 }
 
+/** The longest that `setTimeout` can wait, in ms; what is longer it does at once. */
+const MAX_DELAY = 0x7fff_ffff;
+
 /** The platform's own time. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   schedule(at, run) {
-    const timer = setTimeout(run, Math.max(0, Math.ceil(at - performance.now())));
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = () => {
+      const left = Math.ceil(at - performance.now());
+      timer = left > MAX_DELAY ? setTimeout(wait, MAX_DELAY) : setTimeout(run, Math.max(0, left));
+    };
+    wait();
     return () => clearTimeout(timer);
   },
 };

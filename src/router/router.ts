@@ -200,15 +200,16 @@ export class Router extends EventTarget implements AsyncDisposable {
     const link: Link = { id: this.#nextLink++, channel };
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
-    this.#report(new ChannelEvent(channel, true));
+    this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
+    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
     channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
-    this.#apply(this.#mesh.linkUp(link.id, this.#clock.now()));
     channel.onPacket = (packet) => {
       if (this.#links.has(link.id)) {
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
       }
     };
     channel.onClose = (reason) => this.#detach(link, reason);
+    this.#apply(effects); // Last: the channel may answer, or close, before its send() returns.
   }
 
   /** Detaches a channel and closes it. A channel that is not attached is fine. */
@@ -224,8 +225,9 @@ export class Router extends EventTarget implements AsyncDisposable {
     const { channel } = link;
     this.#byChannel.delete(channel);
     channel.onPacket = channel.onClose = channel.onDrop = null;
-    this.#report(new ChannelEvent(channel, false, reason));
-    if (!this.#closing) this.#apply(this.#mesh.linkDown(link.id, this.#clock.now()));
+    this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
+    const effects = this.#mesh.linkDown(link.id, this.#clock.now());
+    this.#apply(this.#closing ? [] : effects); // Whoever leaves says no more.
   }
 
   // ── services ──────────────────────────────────────────────────────────────
@@ -359,8 +361,7 @@ export class Router extends EventTarget implements AsyncDisposable {
       this.#send(packet);
       return null;
     } catch (error) {
-      const { code = "ERR_PACKET_FIELD", message } = error as Partial<AlnError>;
-      return `${code}: ${message}`;
+      return failure(error);
     }
   }
 
@@ -372,8 +373,10 @@ export class Router extends EventTarget implements AsyncDisposable {
     }
     const packet = (init instanceof Packet ? init : new Packet(init)).copy();
     checkFields(packet);
-    const outcome: Outcome = { done: false, drops: [] };
+    // In the middle of a channel's send() the outcome comes too late: it is told as an event.
+    const outcome: Outcome | null = this.#acting ? null : { done: false, drops: [] };
     this.#apply(this.#mesh.send(packet), outcome);
+    if (outcome === null) return;
     if (!outcome.done && outcome.drops.length > 0) throw outcome.drops[0]!.error;
     for (const drop of outcome.drops) this.#report(drop); // Some of a multicast went through.
   }
@@ -392,6 +395,7 @@ export class Router extends EventTarget implements AsyncDisposable {
    * @throws {RangeError} If too many contexts are open.
    */
   request(service: string, data?: PacketData, options: RequestOptions = {}): Promise<Packet> {
+    if (this.#closing) return Promise.reject(closedError());
     const dst = options.dst || this.#mesh.select(service);
     if (dst === null) {
       const message = `Cannot call "${service}": nobody offers it`;
@@ -474,7 +478,10 @@ export class Router extends EventTarget implements AsyncDisposable {
     this.#cancelTimer?.();
     this.#calls.failAll(closedError());
     for (const waiter of [...this.#waiters]) waiter(null);
-    for (const service of this.#services.values()) service.forget();
+    for (const [name, { forget }] of this.#services) {
+      forget();
+      this.#mesh.offer(name, 0); // Nobody is told: the neighbours will notice that we are gone.
+    }
     this.#services.clear();
     this.#contexts.clear();
     await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link)));
@@ -539,9 +546,16 @@ export class Router extends EventTarget implements AsyncDisposable {
   #transmit(id: LinkId, packet: Packet): ChannelError | null {
     const link = this.#links.get(id);
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
-    if (link.channel.send(packet) !== false) return null;
-    const error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
-    if (packet.net !== 0) link.channel.close(error); // It must not keep routes it cannot carry.
+    let error: ChannelError;
+    try {
+      if (link.channel.send(packet) !== false) return null;
+      error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+      if (packet.net === 0) return error;
+    } catch (cause) {
+      error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
+    }
+    this.#detach(link, error); // It must not keep routes it cannot carry.
+    link.channel.close(); // In order: it may be doing just that, with data yet to go out.
     return error;
   }
 
@@ -599,7 +613,8 @@ export class Router extends EventTarget implements AsyncDisposable {
   /** Hands a packet to its service, else to its context. */
   #deliver(packet: Packet): void {
     const service = this.#services.get(packet.srv);
-    const context = this.#contexts.get(packet.ctx);
+    // A reply names no service. A request that does must not pass for one: contexts are the caller's.
+    const context = packet.srv === "" ? this.#contexts.get(packet.ctx) : undefined;
     if (service) {
       const reply = this.#replyTo(packet);
       this.#guard(packet, `service "${packet.srv}"`, () => service.handler(packet, reply));
@@ -626,17 +641,35 @@ export class Router extends EventTarget implements AsyncDisposable {
   }
 
   /** Runs a handler of the application; what it throws becomes a `drop` event. */
-  #guard(packet: Packet | null, what: string, run: () => void | Promise<void>): void {
+  #guard(packet: Packet | null, what: string, run: () => unknown): void {
     const failed = (cause: unknown) => {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      const error = new HandlerError(`Cannot handle packet: ${what} threw "${why}"`, { cause });
+      const why = `${what} threw "${textOf(cause)}"`;
+      const error = new HandlerError(`Cannot handle packet: ${why}`, { cause });
       this.#report(new DropEvent(packet, error));
     };
     try {
-      run()?.catch(failed);
+      const result = run(); // A handler may return anything, as long as it is not waited for.
+      if (result instanceof Promise) result.catch(failed);
     } catch (error) {
       failed(error);
     }
+  }
+}
+
+/** What `send` answers. A getter of the caller's packet may have thrown anything at all. */
+function failure(error: unknown): SendFailure {
+  const ours = error instanceof PacketError || error instanceof UnreachableError ||
+    error instanceof ChannelError;
+  if (ours) return `${error.code}: ${error.message}`;
+  return `ERR_PACKET_FIELD: Cannot read packet: it threw "${textOf(error)}"`;
+}
+
+/** What was thrown, in words. It need not be an error, nor even have a text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return "something without a text";
   }
 }
 
@@ -662,6 +695,10 @@ function closedError(): ChannelError {
   return new ChannelError("ERR_CHANNEL_CLOSED", "Cannot go on: the router is closed");
 }
 
-function linkError(code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL", why: string): ChannelError {
-  return new ChannelError(code, `Cannot send packet: ${why}`);
+function linkError(
+  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL",
+  why: string,
+  options?: ErrorOptions,
+): ChannelError {
+  return new ChannelError(code, `Cannot send packet: ${why}`, options);
 }

@@ -47,6 +47,8 @@ interface End {
   node: SimulatedNode;
   link: LinkId;
   far: End | null;
+  /** When the last packet for this end arrives: links keep the order. */
+  arrival: number;
 }
 
 /** One router in a {@linkcode SimulatedNetwork}. */
@@ -110,8 +112,8 @@ export class SimulatedNetwork {
 
   /** Brings a link up between two nodes. */
   connect(a: string, b: string): void {
-    const left: End = { node: this.node(a), link: this.#links++, far: null };
-    const right: End = { node: this.node(b), link: this.#links++, far: left };
+    const left: End = { node: this.node(a), link: this.#links++, far: null, arrival: 0 };
+    const right: End = { node: this.node(b), link: this.#links++, far: left, arrival: 0 };
     left.far = right;
     for (const end of [left, right]) this.#ends.get(end.node)!.set(end.link, end);
     for (const end of [left, right]) {
@@ -232,6 +234,8 @@ export class SimulatedNetwork {
       to: end.far!.node.mesh.address,
       packet: Packet.fromBinary(bytes),
     });
-    this.#flights.add(this.now + this.#delay(), { to: end.far!, bytes });
+    const far = end.far!;
+    far.arrival = Math.max(far.arrival, this.now + this.#delay());
+    this.#flights.add(far.arrival, { to: far, bytes });
   }
 }

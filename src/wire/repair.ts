@@ -37,10 +37,18 @@ export function decodeLeniently(bytes: Uint8Array): PacketFields {
     if (!(error instanceof PacketError) || error.code === "ERR_PACKET_CRC") throw error;
   }
   const repaired = strict && expandData(strict, bytes) ||
-    DAMAGED_UNITS.map((unit) => reread(bytes, unit)).find((fields) => fields !== null);
+    otherUnits(bytes).map((unit) => reread(bytes, unit)).find((fields) => fields !== null);
   if (repaired) return repaired;
   if (strict) return strict.fields; // What follows the packet is not ours to judge.
   throw failure;
+}
+
+/** The units in which the names may be read another way: ASCII is the same in all of them. */
+function otherUnits(bytes: Uint8Array): readonly LengthUnit[] {
+  let highest = 0;
+  for (let i = 2; i < bytes.length; i++) highest = Math.max(highest, bytes[i]!);
+  if (highest < 0x80) return [];
+  return highest < 0xf0 ? DAMAGED_UNITS.slice(0, 1) : DAMAGED_UNITS;
 }
 
 /** The packet in another reading of its names, if that takes every byte. */

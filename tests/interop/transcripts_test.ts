@@ -1,0 +1,755 @@
+/**
+ * Recorded peers, played over real sockets against our running router, in both directions. What
+ * the recordings are: INTEROP.md, section 2. How they are played: replay.ts. What our side may
+ * send: replay_rules.ts.
+ */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Packet, type PacketFields, type Registration, type Router } from "../../mod.ts";
+import { decodeRouteAdvert, decodeServiceAdvert } from "../../src/wire/mod.ts";
+import {
+  type Cut,
+  cuts,
+  decode,
+  type Link,
+  type Message,
+  type Node,
+  plain,
+  readTranscript,
+  Replay,
+  type Step,
+  type Transcript,
+} from "./replay.ts";
+
+const TIMEOUT = 30_000;
+
+/** How long our calls wait for a peer that does not answer, on the replay's clock, in ms. */
+const CALL_TIMEOUT = 250;
+
+/** What the recorded peer's `ping` answers; `null` if it has no such service. */
+const servers: Record<string, ((data: Uint8Array, address: string) => string | Uint8Array) | null> =
+  {
+    node_server_tcp: pongWithData,
+    node_server_ws: pongWithData,
+    go_local_host_tcp: () => "pong!",
+    go_websocket_host_ws: (_data, address) => `pong from ${address}!`,
+    go_ws_clean: (_data, address) => `pong from ${address}!`,
+    python_host_with_ping_tcp: () => "pong",
+    python_local_host_tcp: null,
+  };
+
+function pongWithData(data: Uint8Array): Uint8Array {
+  return Uint8Array.from([...new TextEncoder().encode("pong:"), ...data]);
+}
+
+/** Stream transports are replayed in every way to cut a stream; messages cannot be cut. */
+function waysToCut(transcript: Transcript): [string, Cut][] {
+  return transcript.webSockets.has("A")
+    ? [["in messages", (bytes) => [bytes]]]
+    : Object.entries(cuts);
+}
+
+// ── our clients, the recorded servers ───────────────────────────────────────
+
+for (const name of Object.keys(servers)) {
+  const transcript = readTranscript(name);
+  for (const [how, cut] of waysToCut(transcript)) {
+    test(`our client gets from the recorded ${name} what it gave, sent ${how}`, {
+      timeout: TIMEOUT,
+    }, async () => {
+      await using replay = new Replay(cut);
+      await new ClientReplay(replay, transcript).run();
+    });
+  }
+}
+
+/** A call of ours that has been sent. */
+interface Call {
+  /** Resolves to the answer, or to the error. */
+  outcome: Promise<Packet | Error>;
+  /** What the peer answers, if it does. */
+  expected: Uint8Array | null;
+}
+
+/** One of our clients: one for every connection of the recording. */
+interface Client {
+  node: Node;
+  link: Link;
+  /** What it should know by what the peer has told it. */
+  routes: Map<string, number>;
+  services: Map<string, Map<string, number>>;
+  /** Calls by context; 0 holds those without. */
+  calls: Map<number, Call>;
+  /** Packets that others have sent to our service `echo`. */
+  heard: Packet[];
+  echo: Registration | null;
+  expectedDrops: string[];
+}
+
+/** Plays the recorded server; our clients do what our laboratory did, each in its own way. */
+class ClientReplay {
+  readonly #replay: Replay;
+  readonly #transcript: Transcript;
+  readonly #clients: Map<string, Client> = new Map();
+
+  constructor(replay: Replay, transcript: Transcript) {
+    this.#replay = replay;
+    this.#transcript = transcript;
+  }
+
+  async run(): Promise<void> {
+    const { steps } = this.#transcript;
+    let now = 0;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i]!;
+      await this.#replay.advance(step.at - now);
+      now = step.at;
+      if (step.dir === "note") {
+        await this.#note(step);
+      } else if (step.dir === "out") {
+        if (this.#clients.has(step.conn)) await this.#out(step, steps.slice(i + 1));
+      } else {
+        const together = [step];
+        while (steps[i + 1]?.dir === "in" && steps[i + 1]!.conn === step.conn) {
+          together.push(steps[++i]!);
+        }
+        await this.#in(step.conn, together);
+      }
+      for (const client of this.#clients.values()) this.#checkState(client);
+    }
+    assert.equal(this.#clients.size, 0, "every connection of the recording has ended");
+  }
+
+  async #note({ note, conn }: Step): Promise<void> {
+    if (/ (connected|websocket upgrade response)$/.test(note)) await this.#connect(conn);
+    else if (/ stream ended /.test(note)) await this.#end(conn, "peer");
+    else if (/ we (close|send CLOSE)$/.test(note)) await this.#end(conn, "us");
+  }
+
+  async #connect(conn: string): Promise<void> {
+    const { steps, webSockets } = this.#transcript;
+    const own =
+      steps.find((step) => step.conn === conn && step.dir === "out" && step.packet.src !== "")!
+        .packet.src;
+    const node = this.#replay.node(own);
+    const link = await this.#replay.connectToPeer(conn, node, webSockets.has(conn));
+    this.#clients.set(conn, {
+      node,
+      link,
+      routes: new Map(),
+      services: new Map(),
+      calls: new Map(),
+      heard: [],
+      echo: null,
+      expectedDrops: [],
+    });
+    await this.#replay.settle();
+    // Before the peer has said a word, and without any time passing.
+    assert.deepEqual(lastPackets(link, 1), [{ net: 3 }]);
+    assert.equal(link.peer.received.length, 1);
+  }
+
+  /** The peer sends what it sent, as it sent it. */
+  async #in(conn: string, steps: Step[]): Promise<void> {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return; // Ours has found out, and left, before theirs.
+    for (const { packet } of steps) this.#learn(client, packet);
+    await this.#replay.send(conn, steps);
+    await this.#replay.settle();
+    for (const { packet } of steps) {
+      if (packet.net === 0) await this.#checkArrival(client, packet);
+    }
+  }
+
+  /** What the client should know after this packet. */
+  #learn(client: Client, { net, data, ctx, srv }: Packet): void {
+    const own = client.node.router.address;
+    if (net === 1) {
+      const { address, cost } = decodeRouteAdvert(data);
+      if (address === own) return; // The way to us is ours to know.
+      if (address === this.#transcript.address) {
+        if (cost === 1) client.routes.set(address, 1);
+      } else if (cost > 0) {
+        client.routes.set(address, cost);
+      } else {
+        client.routes.delete(address);
+        client.services.delete(address);
+      }
+    } else if (net === 2) {
+      const { address, service, capacity } = decodeServiceAdvert(data);
+      if (address === own) return;
+      const known = client.services.get(address) ?? new Map();
+      if (capacity > 0) client.services.set(address, known.set(service, capacity));
+      else known.delete(service);
+    } else if (net === 0 && srv === "" && ctx === 0) {
+      client.expectedDrops.push("ERR_NO_SERVICE: Cannot deliver packet: nobody waits in context 0");
+    }
+  }
+
+  /** A reply comes to whoever asked, with the data that the peer's program gave; a request to us. */
+  async #checkArrival(client: Client, packet: Packet): Promise<void> {
+    if (packet.srv !== "") return assert.deepEqual(plain(client.heard.pop()!), plain(packet));
+    const call = client.calls.get(packet.ctx)!;
+    client.calls.delete(packet.ctx);
+    if (packet.ctx === 0) return; // A drop, which is checked at the end.
+    const answer = await call.outcome;
+    assert(answer instanceof Packet, `${answer}`);
+    assert.equal(answer.src, this.#transcript.address);
+    assert.deepEqual([...answer.data], [...call.expected!]);
+  }
+
+  /** Our side does, in its own way, what our laboratory did. */
+  async #out(step: Step, rest: Step[]): Promise<void> {
+    const { packet } = step;
+    const client = this.#clients.get(step.conn)!;
+    const { router } = client.node;
+    const { link } = client;
+    const before = link.peer.received.length;
+    switch (packet.net) {
+      case 0:
+        return await this.#call(client, packet, rest, step.conn);
+      case 1: {
+        const { address, cost } = decodeRouteAdvert(packet.data);
+        const oneself = address === router.address && cost === 1;
+        // It announces itself when asked. What is not so, no application can make it say.
+        if (oneself) assert.equal(link.rules.view().routes[address], 1);
+        else assert.match(router.send(packet)!, /^ERR_PACKET_FIELD/);
+        break;
+      }
+      case 2: {
+        const { service, capacity } = decodeServiceAdvert(packet.data);
+        const news = router.services()
+          .find((info) => info.service === service && info.address === router.address)
+          ?.capacity !== (capacity || undefined);
+        if (capacity === 0) {
+          router.unregisterService(service);
+        } else if (client.echo !== null) {
+          client.echo.capacity = capacity;
+        } else {
+          client.echo = router.registerService(
+            service,
+            (packet) => void client.heard.push(packet),
+            {
+              capacity,
+            },
+          );
+        }
+        await this.#replay.settle();
+        assert.deepEqual(lastPackets(link, link.peer.received.length - before), [
+          ...(news ? [plain(packet)] : []), // Once, if it is news, and then never again.
+        ]);
+        break;
+      }
+      case 3:
+        assert(link.rules.queries > 0);
+        break;
+      default:
+        assert.match(router.send(packet)!, /^ERR_PACKET_FIELD/);
+    }
+    await this.#replay.settle();
+  }
+
+  async #call(client: Client, packet: Packet, rest: Step[], conn: string): Promise<void> {
+    const { link, node, routes, calls } = client;
+    const { router } = node;
+    const { srv, dst, data, ctx, seq, ack, typ } = packet;
+    const ahead = rest.slice(0, rest.findIndex((step) => step.dir === "out"));
+    const answered = ahead.some(({ dir, conn: at, packet }) =>
+      dir === "in" && at === conn && packet.net === 0 && packet.srv === "" && packet.ctx === ctx
+    );
+    const answer = servers[this.#transcript.name]?.(data, this.#transcript.address);
+    const expected = answered ? bytesOf(answer!) : null;
+    const host = [...client.services].find(([, services]) => services.has(srv))?.[0];
+    const to = dst || host;
+    const before = link.peer.received.length;
+
+    node.rules.asks({ srv, ctx, seq, ack, typ });
+    if (dst !== "" && ctx !== 0 && seq === 0) {
+      node.pinContext(ctx);
+      const options = { timeout: CALL_TIMEOUT, dst: dst === host ? undefined : dst };
+      const outcome = router.request(srv, data, options).catch((error) => error);
+      calls.set(ctx, { outcome, expected });
+    } else {
+      if (ctx !== 0) node.pinContext(ctx);
+      const { promise: outcome, resolve } = Promise.withResolvers<Packet>();
+      if (ctx !== 0) assert.equal(router.registerContextHandler(resolve), ctx);
+      const failure = router.send({ srv, dst, data, ctx, seq, ack, typ });
+      if (to === undefined) assert.match(failure!, /^ERR_NO_SERVICE/);
+      else assert.equal(failure, null);
+      if (answered) calls.set(ctx, { outcome, expected });
+    }
+    await this.#replay.settle();
+
+    if (to === undefined || !routes.has(to)) {
+      node.rules.asked.pop(); // It never left.
+      assert.equal(link.peer.received.length, before);
+      return;
+    }
+    const sent = { srv, src: router.address, dst: to, nxt: link.rules.peer, seq, ack, ctx, typ };
+    const fields = plain({ ...new Packet(sent), net: 0, data });
+    assert.deepEqual(lastPackets(link, link.peer.received.length - before), [fields]);
+  }
+
+  async #end(conn: string, who: "peer" | "us"): Promise<void> {
+    const client = this.#clients.get(conn);
+    if (client === undefined) return;
+    this.#clients.delete(conn);
+    if (who === "peer") await this.#replay.closePeer(conn);
+    else await this.#replay.closeOurs(conn);
+    const { router, drops } = client.node;
+    assert.deepEqual(router.routes(), []);
+    assert.deepEqual(router.services().filter(({ address }) => address !== router.address), []);
+    for (const [ctx, { outcome }] of client.calls) {
+      if (ctx === 0) continue;
+      const error = await outcome;
+      assert(error instanceof Error, `the recorded peer did not answer in context ${ctx}`);
+      assert(error.name === "TimeoutError" || error.name === "UnreachableError", error.name);
+    }
+    assert.deepEqual(drops, client.expectedDrops);
+  }
+
+  #checkState({ node: { router }, routes, services }: Client): void {
+    const via = this.#transcript.address;
+    assert.deepEqual(
+      sorted(router.routes()),
+      sorted([...routes].map(([address, cost]) => ({ address, cost, via }))),
+    );
+    const known = [...services].filter(([address]) => routes.has(address))
+      .flatMap(([address, capacities]) =>
+        [...capacities].map(([service, capacity]) => ({ service, address, capacity }))
+      );
+    assert.deepEqual(
+      sorted(router.services().filter(({ address }) => address !== router.address)),
+      sorted(known),
+    );
+  }
+}
+
+// ── our server, the recorded clients of the recorded servers ────────────────
+
+for (const name of Object.keys(servers)) {
+  const transcript = readTranscript(name);
+  for (const [how, cut] of waysToCut(transcript)) {
+    test(`our server answers whatever the recorded ${name} answered, asked ${how}`, {
+      timeout: TIMEOUT,
+    }, async () => {
+      await using replay = new Replay(cut);
+      await new ServerReplay(replay, transcript).run();
+    });
+  }
+}
+
+/** Plays our laboratory, byte for byte, to a server of ours in the recorded server's place. */
+class ServerReplay {
+  readonly #replay: Replay;
+  readonly #transcript: Transcript;
+  readonly #node: Node;
+  /** What is to be so once the time until the next step has passed. */
+  #later: () => void = () => {};
+
+  constructor(replay: Replay, transcript: Transcript) {
+    this.#replay = replay;
+    this.#transcript = transcript;
+    this.#node = replay.node(transcript.address);
+    const answer = servers[transcript.name];
+    if (!answer) return;
+    this.#node.router.registerService("ping", (packet, reply) => {
+      reply(answer(packet.data, transcript.address));
+    });
+  }
+
+  async run(): Promise<void> {
+    const { steps } = this.#transcript;
+    let now = 0;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i]!;
+      await this.#replay.advance(step.at - now);
+      now = step.at;
+      if (step.dir === "in") continue; // What the recorded server did is not ours to do.
+      if (step.dir === "out" && this.#replay.links.has(step.conn)) {
+        this.#later();
+        this.#later = () => {};
+        await this.#out(step, steps.slice(i + 1));
+      } else if (/ (connected|websocket upgrade response)$/.test(step.note)) {
+        await this.#connect(step.conn);
+      } else if (/ (we close|we send CLOSE|stream ended .*)$/.test(step.note)) {
+        this.#later();
+        this.#later = () => {};
+        await this.#close(step.conn);
+      }
+    }
+    assert.equal(this.#replay.links.size, 0, "every connection of the recording has ended");
+    assert.deepEqual(this.#node.router.routes(), []);
+  }
+
+  async #connect(conn: string): Promise<void> {
+    const { webSockets } = this.#transcript;
+    const link = await this.#replay.connectToUs(conn, this.#node, webSockets.has(conn));
+    await this.#replay.settle();
+    assert.deepEqual(lastPackets(link, link.peer.received.length), [{ net: 3 }]);
+  }
+
+  async #close(conn: string): Promise<void> {
+    if (!this.#replay.links.has(conn)) return;
+    await this.#replay.closePeer(conn);
+    // Whoever is still there forgets what only the one that left has offered.
+    for (const link of this.#replay.links.values()) {
+      assert.deepEqual(link.rules.view(), this.#ownView());
+    }
+  }
+
+  /** What everybody is told of us. */
+  #ownView(): { routes: Record<string, number>; services: Record<string, number> } {
+    const { address, name } = this.#transcript;
+    return {
+      routes: { [address]: 1 },
+      services: servers[name] ? { [`ping@${address}`]: 1 } : {},
+    };
+  }
+
+  async #out(step: Step, rest: Step[]): Promise<void> {
+    const counts = new Map(this.#received());
+    await this.#replay.send(step.conn, [step]);
+    await this.#replay.settle();
+    const news = this.#received().flatMap(([conn, count]) =>
+      lastPackets(this.#replay.links.get(conn)!, count - counts.get(conn)!)
+        .map((packet) => ({ conn, ...packet }))
+    );
+    const { packet } = step;
+    if (packet.net === 0) this.#checkPacket(step, rest, news);
+    else if (packet.net === 1) this.#checkRoute(step);
+    else if (packet.net === 2) this.#checkService(step, news);
+    else if (packet.net === 3) this.#checkTables(step.conn);
+    else assert.match(this.#node.drops.pop()!, /^ERR_(CHANNEL_PEER|PACKET_FIELD)/);
+  }
+
+  #received(): [string, number][] {
+    return [...this.#replay.links].map(([conn, { peer }]) => [conn, peer.received.length]);
+  }
+
+  /** Every request is answered, carried on or dropped, as it should. */
+  #checkPacket(step: Step, rest: Step[], news: (Partial<PacketFields> & { conn: string })[]): void {
+    const { address, name } = this.#transcript;
+    const { srv, src, dst, ctx, data, seq, ack, typ } = step.packet;
+    const answer = servers[name];
+    const forUs = srv === "ping" && answer && src !== "" && (dst === address || dst === "");
+    const last = this.#replay.links.get("A")!.rules;
+    const forA = srv === "echo" && dst !== address;
+    const reply = { src: address, dst: src, nxt: src, ctx };
+    const carried = { srv, src, dst: last.peer, nxt: last.peer, seq, ack, ctx, typ, data };
+    const expected = forUs
+      ? [{ conn: step.conn, ...plain(new Packet({ ...reply, data: answer(data, address) })) }]
+      : forA
+      ? [{ conn: "A", ...plain(new Packet(carried)) }]
+      : [];
+    assert.deepEqual(news, expected);
+    if (forUs || forA || src === "") assert.deepEqual(this.#node.drops, []);
+    else assert.match(this.#node.drops.pop()!, /^ERR_NO_(SERVICE|ROUTE)/);
+
+    const ahead = rest.slice(0, rest.findIndex((step) => step.dir === "out"));
+    for (const { dir, conn, packet } of ahead) {
+      if (dir === "in" && packet.net === 0) assert.deepEqual(news, [{ conn, ...plain(packet) }]);
+    }
+  }
+
+  #checkRoute({ label, packet, conn }: Step): void {
+    const { address } = this.#transcript;
+    const { router } = this.#node;
+    const own = packet.src;
+    const far = "lab-z";
+    const view = (conn: string) => this.#replay.links.get(conn)!.rules.view();
+    const viaA = { address: far, cost: 2, via: own };
+    const found = () => router.routes().find((route) => route.address === far);
+    switch (label) {
+      case "NET_ROUTE self":
+        assert.deepEqual(router.routes(), [{ address: own, cost: 1, via: own }]);
+        return assert.deepEqual(view(conn), this.#ownView());
+      case "route z 2":
+        assert.deepEqual(found(), viaA);
+        return assert.equal(view("B").routes[far], 3);
+      case "route z 3": // A worse route is taken only once nobody can hold it against us.
+        assert.equal(found(), undefined);
+        return assert.equal(view("B").routes[far], undefined);
+      case "route z 2 by B": // No better than what we have: nothing happens.
+        assert.equal(found()!.via, "lab-a");
+        return assert.equal(view("B").routes[far], 3);
+      case "route z 0 by B": // B has forgotten ours, too, and is offered it again.
+        assert.equal(found()!.via, "lab-a");
+        this.#later = () => assert.equal(view("B").routes[far], 3);
+        return;
+      case "route peer 3": // We know the way to ourselves.
+        assert.equal(router.routes().some((route) => route.address === address), false);
+        return assert.equal(view("B").routes[address], 1);
+      case "route peer 0": { // Whoever withdraws us hears that we are here.
+        assert.equal(view("A").routes[address], undefined);
+        this.#later = () => {
+          assert.deepEqual(view("A"), { ...view("A"), ...this.#ownView() });
+          assert.equal(view("B").routes[address], 1);
+        };
+        return;
+      }
+      default:
+        assert.fail(`an unknown step: ${label}`);
+    }
+  }
+
+  /** Everybody else hears of it, if it is news. */
+  #checkService(
+    { conn, packet }: Step,
+    news: (Partial<PacketFields> & { conn: string })[],
+  ): void {
+    const { address, service, capacity } = decodeServiceAdvert(packet.data);
+    const key = `${service}@${address}`;
+    const others = [...this.#replay.links.keys()].filter((other) => other !== conn);
+    for (const other of others) {
+      const { services } = this.#replay.links.get(other)!.rules.view();
+      assert.equal(services[key], capacity || undefined);
+    }
+    const value = this.#capacities.get(key) ?? 0;
+    this.#capacities.set(key, capacity);
+    const expected = value === capacity ? [] : others.map((conn) => ({ conn, ...plain(packet) }));
+    assert.deepEqual(news, expected);
+  }
+  readonly #capacities: Map<string, number> = new Map();
+
+  /** An answer holds everything but what the asker itself is or offers. */
+  #checkTables(conn: string): void {
+    const { rules } = this.#replay.links.get(conn)!;
+    const { routes } = rules.view();
+    assert.equal(routes[this.#transcript.address], 1);
+    for (const { address, cost, via } of this.#node.router.routes()) {
+      assert.equal(routes[address], via === rules.peer ? undefined : cost + 1);
+    }
+    for (const { service, address, capacity } of this.#node.router.services()) {
+      const told = rules.view().services[`${service}@${address}`];
+      assert.equal(told, address in routes ? capacity : undefined);
+    }
+  }
+}
+
+// ── our server, the recorded clients ────────────────────────────────────────
+
+for (
+  const name of [
+    "go_local_client",
+    "node_simple_client",
+    "python_local_ping_service",
+    "browser_client_ws",
+  ]
+) {
+  const transcript = readTranscript(name);
+  for (const [how, cut] of waysToCut(transcript)) {
+    test(`our server gives the recorded ${name} what it needs, sent ${how}`, {
+      timeout: TIMEOUT,
+    }, async () => {
+      await using replay = new Replay(cut);
+      await playClient(replay, transcript);
+    });
+  }
+}
+
+/** Plays a recorded client to our server, which calls the client's service where the client has one. */
+async function playClient(replay: Replay, { steps, address, webSockets }: Transcript) {
+  const node = replay.node("lab-host");
+  const { router } = node;
+  // The services that our laboratory offered to this client, and their answers.
+  for (const { dir, packet } of steps) {
+    if (dir !== "out" || packet.net !== 2) continue;
+    const { service } = decodeServiceAdvert(packet.data);
+    router.registerService(service, (_packet, reply) => void reply("pong"));
+  }
+  const link = await replay.connectToUs("A", node, webSockets.has("A"));
+  await replay.settle();
+  assert.deepEqual(lastPackets(link, link.peer.received.length), [{ net: 3 }]);
+
+  let call: Promise<Packet> | null = null;
+  let now = 0;
+  for (const step of steps) {
+    const { dir, packet, message } = step;
+    const isOurs = packet.src === "lab-host" || packet.net !== 0;
+    await replay.advance(step.at - now);
+    now = step.at;
+    if (/peer closed|browser closes|we close/.test(step.note) && replay.links.has("A")) {
+      await replay.closePeer("A");
+      assert.deepEqual(router.routes(), []);
+    } else if (dir === "in") {
+      await replay.send("A", [step]);
+      await replay.settle();
+      if (packet.net === 1) {
+        assert.deepEqual(router.routes(), [{ address, cost: 1, via: address }]);
+      } else if (packet.net === 2) {
+        assert(router.serviceAddresses("ping").includes(address));
+      } else if (packet.net === 0 && packet.srv === "") {
+        assert.deepEqual([...(await call!).data], [...packet.data]);
+        call = null;
+      }
+    } else if (dir === "out" && isOurs) {
+      if (packet.net === 0 && packet.srv === "") { // Our handler has answered at once.
+        const sent = link.peer.received.at(-1)!;
+        assert.deepEqual(plain(decodeOurs(link, sent)), plain(packet));
+        if (!link.webSocket) assert.deepEqual(sent, message);
+      } else if (packet.net === 0 && steps.some((reply) => isReply(reply, packet))) {
+        node.pinContext(packet.ctx);
+        node.rules.asks({ srv: packet.srv, ctx: packet.ctx });
+        call = router.request(packet.srv, packet.data, { dst: address });
+        await replay.settle();
+        const sent = plain(new Packet({ ...packet, data: packet.data, nxt: address }));
+        assert.deepEqual(lastPackets(link, 1), [sent]);
+      } else if (packet.net === 1) {
+        assert.equal(link.rules.view().routes["lab-host"], 1);
+      } else if (packet.net === 2) {
+        const { service, capacity } = decodeServiceAdvert(packet.data);
+        if (capacity === 0) {
+          router.unregisterService(service);
+          await replay.settle();
+          assert.deepEqual(link.peer.received.at(-1), message);
+        }
+        const { services } = link.rules.view();
+        assert.equal(services[`${service}@lab-host`], capacity || undefined);
+      }
+    }
+  }
+  assert.equal(replay.links.size, 0);
+  assert.equal(call, null);
+  assert.deepEqual(node.drops, []);
+}
+
+function isReply({ dir, packet }: Step, request: Packet): boolean {
+  return dir === "in" && packet.net === 0 && packet.srv === "" && packet.ctx === request.ctx;
+}
+
+// ── our server, the recorded sketches ───────────────────────────────────────
+
+describe("our server reads the log packets of the recorded arduino sketches", () => {
+  const { steps } = readTranscript("arduino_sketches");
+  const sketches: Record<string, { routes: string[]; text: string }> = {
+    "ESP32.ino": { routes: [], text: "23.33*F" }, // Its advertisement is malformed.
+    "ESP32_BLE_UART.ino": { routes: ["ESP32-black-box-a"], text: "23.33*F" },
+    "ESP8266_MCP9808.ino": { routes: ["ESP8266-09"], text: "72.500F" }, // Its cost says 256.
+  };
+  for (const [sketch, { routes, text }] of Object.entries(sketches)) {
+    for (const [how, cut] of Object.entries(cuts)) {
+      test(`${sketch}, sent ${how}`, { timeout: TIMEOUT }, async () => {
+        await using replay = new Replay(cut);
+        const node = replay.node("server");
+        const logged: string[] = [];
+        node.router.registerService("log", (packet) => {
+          logged.push(`${packet.src}: ${packet.text()}`);
+          assert.equal(packet.dst, "server"); // It said no dst; we have resolved it.
+        });
+        const [route, log] = steps.filter((step) => step.sketch === sketch);
+        const link = await replay.connectToUs("A", node, false);
+        await replay.settle();
+
+        // A sketch answers every query with its route and else logs every 2 seconds.
+        let answered = 0;
+        for (let seconds = 0; seconds < 120; seconds += 2) {
+          while (answered < link.rules.queries) {
+            answered++;
+            await replay.send("A", [route!]);
+            await replay.settle();
+          }
+          await replay.send("A", [log!]);
+          await replay.settle();
+          await replay.advance(2_000);
+        }
+        assert.deepEqual(logged, Array(60).fill(`${log!.packet.src}: ${text}`));
+        assert.deepEqual(
+          node.router.routes(),
+          routes.map((address) => ({ address, cost: 1, via: address })),
+        );
+        if (routes.length > 0) {
+          assert.equal(link.rules.queries, 1);
+          assert.deepEqual(node.drops, []);
+        } else {
+          assert.equal(link.rules.queries, 6, "a query and five more, then it is left alone");
+          assert.equal(node.drops.length, 6, "every malformed route is told as a drop");
+          for (const drop of node.drops) assert.match(drop, /^ERR_PACKET_/);
+        }
+      });
+    }
+  }
+});
+
+// ── a server that loses what it is sent ─────────────────────────────────────
+
+test("our retries get through to the recorded go_websocket_host, which loses messages", {
+  timeout: TIMEOUT,
+}, async () => {
+  const { steps, address } = readTranscript("go_websocket_host_ws");
+  await using replay = new Replay((bytes) => [bytes]);
+  const node = replay.node("lab-w");
+  const { router } = node;
+  const link = await replay.connectToPeer("A", node, true);
+  const find = (net: number, srv = "") =>
+    steps.filter((step) =>
+      step.conn === "A" && step.dir === "in" && step.packet.net === net && step.packet.srv === srv
+    );
+  const [query] = find(3);
+  const tables = [...find(1), ...find(2)];
+  const [answer] = find(0);
+  const lost = steps.filter(({ dir, conn, packet, label }) =>
+    dir === "out" && conn === "A" && packet.srv === "ping" && packet.src !== "" &&
+    !steps.some((reply) => isReply(reply, packet)) && !label.includes("binary ws frame")
+  );
+  assert.equal(lost.length, 6, "requests that the recorded server lost");
+
+  // It asks, and gets our tables; what we ask, it loses twice.
+  const announced = { net: 1, src: "lab-w", data: [5, ...bytesOf("lab-w"), 0, 1] };
+  await replay.send("A", [query!]);
+  await replay.settle();
+  assert.deepEqual(lastPackets(link, link.peer.received.length), [{ net: 3 }, announced]);
+  await replay.advance(1_000);
+  assert.deepEqual(lastPackets(link, 2), [announced, { net: 3 }]);
+  await replay.advance(2_000);
+  assert.deepEqual(lastPackets(link, 2), [announced, { net: 3 }]);
+  assert.equal(link.rules.queries, 3);
+
+  // The third time it answers; and we ask no more.
+  const found = router.waitForService("ping");
+  await replay.send("A", tables);
+  await replay.settle();
+  assert.equal(await found, address);
+  const before = link.peer.received.length;
+  await replay.advance(3_600_000);
+  assert.equal(link.peer.received.length, before);
+
+  // What it loses ends in time; who asks again is answered.
+  for (const { packet: { data } } of lost) {
+    node.rules.asks({ srv: "ping", ctx: 4660 });
+    node.pinContext(4660);
+    const call = assert.rejects(router.request("ping", data), { name: "TimeoutError" });
+    await replay.settle();
+    await replay.advance(5_000);
+    await call;
+  }
+  node.rules.asks({ srv: "ping", ctx: 4660 });
+  const call = router.request("ping", "hello");
+  await replay.settle();
+  await replay.send("A", [answer!]);
+  assert.equal((await call).text(), `pong from ${address}!`);
+  assert.deepEqual(node.drops, []);
+});
+
+// ── plain things ────────────────────────────────────────────────────────────
+
+/** The last packets that our side has sent over a link, as plain objects. */
+function lastPackets(link: Link, count: number): Partial<PacketFields>[] {
+  const { received } = link.peer;
+  return received.slice(received.length - count).map((sent) => plain(decodeOurs(link, sent)));
+}
+
+function decodeOurs(link: Link, message: Message): Packet {
+  return decode(message, link.webSocket);
+}
+
+function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
+function sorted<T extends ReturnType<Router["routes"]> | ReturnType<Router["services"]>>(
+  list: T,
+): string[] {
+  return list.map((item) => JSON.stringify(item)).sort();
+}

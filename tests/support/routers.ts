@@ -1,0 +1,147 @@
+/**
+ * Routers for tests: chains of them in memory, behind a clock that only a test moves.
+ *
+ * @module
+ */
+
+import {
+  type BaseChannel,
+  type Channel,
+  createChannelPair,
+  type Packet,
+  Router,
+  type RouterEventMap,
+  type RouterOptions,
+} from "../../mod.ts";
+import { ManualClock, seededRandom } from "../../src/testing/mod.ts";
+
+/** The two ends of a link. */
+export type Link = [BaseChannel<Packet>, BaseChannel<Packet>];
+
+/** A line of routers, each linked to the next. */
+export interface Chain<Addresses extends readonly string[]> {
+  /** From one end of the line to the other. */
+  routers: { -readonly [K in keyof Addresses]: Router };
+  /** The time of all of them. */
+  clock: ManualClock;
+  /** The channel of each router to the next, and the next one's to it. */
+  links: Addresses extends readonly [string, ...infer Rest] ? { [K in keyof Rest]: Link } : never;
+}
+
+/** Links routers of these addresses in a line, and waits until all know each other. */
+export async function chain<const Addresses extends readonly string[]>(
+  addresses: Addresses,
+  options: RouterOptions = {},
+): Promise<Chain<Addresses>> {
+  const clock = new ManualClock();
+  const random = seededRandom(1);
+  const routers = addresses.map((address) => new Router(address, { clock, random, ...options }));
+  const links = routers.slice(1).map((router, i) => join(routers[i]!, router));
+  await turn();
+  return { routers, clock, links } as unknown as Chain<Addresses>;
+}
+
+/** Links two routers. */
+export function join(a: Router, b: Router): Link {
+  const [here, there] = createChannelPair();
+  a.addChannel(here);
+  b.addChannel(there);
+  return [here, there];
+}
+
+/** Lets everything happen that is due; channels in memory need no more to come to rest. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** What a promise was rejected with; fails if it was not. */
+export function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    (value) => Promise.reject(new Error(`it resolved with ${String(value)}`)),
+    (reason) => reason,
+  );
+}
+
+/** The rejection's code, the way programs see it. */
+export async function failureCode(promise: Promise<unknown>): Promise<unknown> {
+  const reason = await rejection(promise) as { code?: unknown; name?: unknown };
+  return typeof reason.code === "string" ? reason.code : reason.name;
+}
+
+/** Everything that a router tells, in order, in words that are easy to compare. */
+export function record(router: Router): string[] {
+  const told: string[] = [];
+  router.addEventListener("service", ({ service, address, capacity }) => {
+    told.push(`service ${service} at ${address}: ${capacity}`);
+  });
+  router.addEventListener("route", ({ address, cost, via }) => {
+    told.push(`route ${address}: ${cost}${via && ` via ${via}`}`);
+  });
+  router.addEventListener("channel", ({ open, reason }) => {
+    const why = reason === undefined ? "" : `: ${(reason as Error).message}`;
+    told.push(`channel ${open ? "open" : "closed"}${why}`);
+  });
+  router.addEventListener("drop", ({ error, packet }) => {
+    told.push(`drop ${error.code}: ${packet === null ? "no packet" : packet.text()}`);
+  });
+  return told;
+}
+
+/** The next event of a kind. */
+export function next<K extends keyof RouterEventMap>(
+  router: Router,
+  type: K,
+): Promise<RouterEventMap[K]> {
+  return new Promise((resolve) => {
+    router.addEventListener(type, (event) => resolve(event), { once: true });
+  });
+}
+
+/** The least that is a channel: what somebody else might write. */
+export class ForeignChannel implements Channel {
+  onPacket: ((packet: Packet) => void) | null = null;
+  onClose: ((reason?: unknown) => void) | null = null;
+  /** Every packet that the router sent. */
+  readonly sent: Packet[] = [];
+  /** Every call of `close`, by its reason. */
+  readonly closes: unknown[] = [];
+  /** What `send` does beside noting the packet. */
+  answer: (packet: Packet) => boolean | void = () => {};
+  /** Whether `close` says that it has closed. */
+  tells: boolean = true;
+
+  send(packet: Packet): boolean | void {
+    this.sent.push(packet.copy());
+    return this.answer(packet);
+  }
+
+  close(reason?: unknown): void {
+    this.closes.push(reason);
+    if (!this.tells) return;
+    const { onClose } = this;
+    this.onClose = null;
+    onClose?.(reason);
+  }
+}
+
+/** A signal that counts who listens to it. */
+export class CountingController extends AbortController {
+  /** Listeners that have not been removed. */
+  listening: number = 0;
+
+  /** Constructs a new instance. */
+  constructor() {
+    super();
+    const { signal } = this;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      this.listening++;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      this.listening--;
+      remove(...args);
+    };
+  }
+}
