@@ -204,7 +204,7 @@ export class Router extends EventTarget implements AsyncDisposable {
     const effects = this.#mesh.linkUp(link.id, this.#clock.now());
     channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
     channel.onPacket = (packet) => {
-      if (this.#links.has(link.id)) {
+      if (!this.#closing && this.#links.has(link.id)) {
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
       }
     };

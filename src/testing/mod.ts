@@ -18,3 +18,6 @@ export {
   type SimulatedNetworkOptions,
   type SimulatedNode,
 } from "./simulated_network.ts";
+export type { Effect, LinkId } from "../mesh/effects.ts";
+export { Mesh } from "../mesh/mesh.ts";
+export type { MeshOptions, RemovalPolicy } from "../mesh/control_plane.ts";

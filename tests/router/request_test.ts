@@ -314,7 +314,7 @@ test("Router.request() fails when too many contexts are open", { timeout: 10_000
 test("Router.request() fails when the router closes, and afterwards", {
   timeout: 10_000,
 }, async () => {
-  const { a, clock } = await pair();
+  const { a, b, clock } = await pair();
   const waiting = failureCode(a.request("silent"));
   const closed = a.close();
   assert.deepEqual(
@@ -328,6 +328,7 @@ test("Router.request() fails when the router closes, and afterwards", {
   );
   await closed;
   assert.equal(await failureCode(a.request("nothing")), "ERR_CHANNEL_CLOSED");
+  await b.close();
   nothingLeft(a, clock, 0);
 });
 

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { type ChannelOptions, connectWebSocket, WebSocketChannel } from "../../mod.ts";
+import { type ChannelOptions, connectWebSocket, type WebSocketChannel } from "../../mod.ts";
 import {
   connectTcp,
   connectTls,

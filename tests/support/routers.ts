@@ -124,10 +124,9 @@ export class ForeignChannel implements Channel {
   }
 }
 
-/** A signal that counts who listens to it. */
+/** A signal that knows who listens to it. */
 export class CountingController extends AbortController {
-  /** Listeners that have not been removed. */
-  listening: number = 0;
+  readonly #listeners: Set<unknown> = new Set();
 
   /** Constructs a new instance. */
   constructor() {
@@ -136,12 +135,17 @@ export class CountingController extends AbortController {
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
     signal.addEventListener = (...args: Parameters<typeof add>) => {
-      this.listening++;
+      this.#listeners.add(args[1]);
       add(...args);
     };
     signal.removeEventListener = (...args: Parameters<typeof remove>) => {
-      this.listening--;
+      this.#listeners.delete(args[1]);
       remove(...args);
     };
+  }
+
+  /** Listeners that have not been removed. */
+  get listening(): number {
+    return this.#listeners.size;
   }
 }

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createChannelPair, Packet, Router } from "../../mod.ts";
+import { ManualClock } from "../../src/testing/mod.ts";
+import { encodeRouteAdvert } from "../../src/wire/mod.ts";
+import {
+  chain,
+  CountingController,
+  ForeignChannel,
+  record,
+  rejection,
+  turn,
+} from "../support/routers.ts";
+
+test("Router.close() closes every channel, and resolves when they have closed", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [, b], links } = await chain(["a", "b", "c"]);
+  const told = record(b);
+  await b.close();
+  assert.deepEqual(
+    [links[0][1].isOpen, links[1][0].isOpen, told],
+    [false, false, ["channel closed", "channel closed"]],
+  );
+});
+
+test("Router.close() makes the neighbours notice", { timeout: 10_000 }, async () => {
+  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  b.registerService("ping", () => {});
+  await turn();
+  await b.close();
+  await turn();
+  assert.deepEqual([a.routes(), a.services(), c.routes(), c.services()], [[], [], [], []]);
+});
+
+test("Router.close() sends first what is queued", { timeout: 10_000 }, async () => {
+  const { routers: [a, b] } = await chain(["a", "b"]);
+  let heard = 0;
+  b.registerService("note", () => void heard++);
+  await turn();
+  for (let i = 0; i < 100; i++) a.send({ dst: "b", srv: "note" });
+  await a.close();
+  await turn();
+  assert.equal(heard, 100);
+});
+
+test("Router.close() may be called more than once, and from a handler", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b] } = await chain(["a", "b"]);
+  let again: Promise<void> | undefined;
+  a.registerService("stop", (_packet, reply) => {
+    reply("bye");
+    again = a.close();
+  });
+  await turn();
+  assert.equal((await b.request("stop")).text(), "bye");
+  assert.equal(a.close(), again);
+  await again;
+  await a.close();
+  await a[Symbol.asyncDispose]();
+});
+
+test("Router[Symbol.asyncDispose]() closes the router", { timeout: 10_000 }, async () => {
+  const clock = new ManualClock();
+  const [here, there] = createChannelPair();
+  const router = new Router("a", { clock });
+  router.addChannel(here);
+  await router[Symbol.asyncDispose]();
+  await there.closed;
+  assert.deepEqual([here.isOpen, clock.pending], [false, 0]);
+});
+
+test("Router.close() leaves nothing known: no routes, no services", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b] } = await chain(["a", "b"]);
+  a.registerService("mine", () => {});
+  b.registerService("yours", () => {});
+  await turn();
+  assert.equal(a.services().length, 2);
+  await a.close();
+  assert.deepEqual(
+    [a.routes(), a.services(), a.serviceAddresses("mine"), a.selectService("yours")],
+    [[], [], [], null],
+  );
+});
+
+test("Router.close() leaves no timer, no listener and no call behind", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
+  b.registerService("silent", () => {});
+  await turn();
+  const controller = new CountingController();
+  const { signal } = controller;
+  a.registerService("one", () => {}, { signal });
+  a.registerService("two", () => {}, { signal });
+  const ends = [
+    rejection(a.request("silent", "", { signal })),
+    rejection(a.waitForService("nothing", { signal })),
+  ];
+  assert.equal(controller.listening, 4);
+  await Promise.all([a.close(), b.close()]);
+  assert.deepEqual(
+    (await Promise.all(ends)).map((error) => (error as { code: string }).code),
+    ["ERR_CHANNEL_CLOSED", "ERR_CHANNEL_CLOSED"],
+  );
+  assert.deepEqual({ timers: clock.pending, listening: controller.listening }, {
+    timers: 0,
+    listening: 0,
+  });
+  controller.abort(); // Nobody is there to hear it.
+});
+
+test("Router.close() says nothing more to anybody", { timeout: 10_000 }, async () => {
+  const clock = new ManualClock();
+  const router = new Router("a", { clock });
+  const channels = ["x", "y"].map((name) => {
+    const channel = new ForeignChannel();
+    router.addChannel(channel);
+    const data = encodeRouteAdvert({ address: name, cost: 1 });
+    channel.onPacket!(new Packet({ net: 1, src: name, data }));
+    return channel;
+  });
+  const registration = router.registerService("ping", () => {});
+  const sent = channels.map((channel) => channel.sent.length);
+  await router.close();
+  registration.capacity = 7;
+  registration[Symbol.dispose]();
+  router.unregisterService("ping");
+  clock.advance(60_000);
+  assert.deepEqual(channels.map((channel) => channel.sent.length), sent);
+  assert.deepEqual(channels.map((channel) => channel.closes), [[undefined], [undefined]]);
+});
+
+test("Router.close() waits two seconds at most for a channel that never says that it closed", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new ManualClock();
+  const router = new Router("a", { clock });
+  const channel = new ForeignChannel();
+  channel.tells = false;
+  router.addChannel(channel);
+  const told = record(router);
+  let closed = false;
+  const closing = router.close().then(() => closed = true);
+  await turn();
+  clock.advance(1_999);
+  await turn();
+  assert.deepEqual([closed, channel.closes], [false, [undefined]]);
+  clock.advance(1);
+  await closing;
+  assert.deepEqual([told, clock.pending], [["channel closed"], 0]);
+});
+
+test("Router.close() is over at once when there is nothing to close", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new ManualClock();
+  await new Router("a", { clock }).close();
+  assert.equal(clock.pending, 0);
+});
+
+test("Router does not hear packets of channels that are still closing", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new ManualClock();
+  const router = new Router("a", { clock });
+  let heard = 0;
+  router.registerService("note", () => void heard++);
+  const channel = new ForeignChannel();
+  channel.tells = false;
+  router.addChannel(channel);
+  const { onPacket } = channel;
+  const closed = router.close();
+  await turn();
+  const sent = channel.sent.length;
+  onPacket!(new Packet({ dst: "a", srv: "note" }));
+  onPacket!(new Packet({ net: 3 }));
+  clock.advance(2_000);
+  await closed;
+  onPacket!(new Packet({ dst: "a", srv: "note" }));
+  assert.deepEqual([heard, channel.sent.length], [0, sent]);
+});
