@@ -41,7 +41,8 @@ export {
   type WebSocketChannelOptions,
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
-export type { MeshOptions, RemovalPolicy } from "./src/mesh/control_plane.ts";
+export type { RemovalPolicy } from "./src/mesh/announcer.ts";
+export type { MeshOptions } from "./src/mesh/control_plane.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { PacketHandler } from "./src/router/calls.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";

@@ -24,7 +24,7 @@ const RETRY_FIRST = 500; // ms
 const RETRY_MOST = 10_000; // ms
 
 const options = readArguments();
-const router = new Router(options.address);
+const { router } = options;
 const stop = new AbortController();
 
 // ── services ────────────────────────────────────────────────────────────────
@@ -58,11 +58,32 @@ router.addEventListener("drop", ({ error }) => say("drop", `${error.code}: ${err
 // ── ways in and out ─────────────────────────────────────────────────────────
 
 const { host } = options;
-const tcp = await listenTcp(
-  { hostname: host, port: options.tcp },
-  (channel) => router.addChannel(channel),
+const tcp = await listen(options.tcp, (address) => {
+  return listenTcp(address, (channel) => router.addChannel(channel));
+});
+const http = await listen(
+  options.http,
+  (address) => Deno.serve({ ...address, onListen() {} }, serve),
 );
-const http = Deno.serve({ hostname: host, port: options.http, onListen() {} }, (request) => {
+say("ready", `${router.address} on tcp+aln://${host}:${tcp.address.port}`);
+say("ready", `${router.address} on ws://${host}:${http.addr.port}`);
+say("ready", `page at http://localhost:${http.addr.port}/`);
+for (const url of options.join) join(url);
+
+/** Listens on a port, or says why that cannot be and ends. */
+async function listen<T>(
+  port: number,
+  open: (address: { hostname: string; port: number }) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await open({ hostname: host, port });
+  } catch (error) {
+    console.error(`Cannot listen on ${host}:${port}: ${(error as Error).message}`);
+    Deno.exit(1);
+  }
+}
+
+function serve(request: Request): Response {
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
     const { response, channel } = upgradeWebSocket(request);
     router.addChannel(channel);
@@ -72,11 +93,7 @@ const http = Deno.serve({ hostname: host, port: options.http, onListen() {} }, (
   return new URL(request.url).pathname === "/"
     ? new Response(page(), { headers })
     : new Response("Not found", { status: 404 });
-});
-say("ready", `${router.address} on tcp+aln://${host}:${tcp.address.port}`);
-say("ready", `${router.address} on ws://${host}:${http.addr.port}`);
-say("ready", `page at http://localhost:${http.addr.port}/`);
-for (const url of options.join) join(url);
+}
 
 /** Keeps a connection to another router: made again, with growing pauses, whenever it is lost. */
 async function join(url: URL): Promise<void> {
@@ -162,7 +179,7 @@ async function end(): Promise<void> {
 }
 
 interface Options {
-  address: string;
+  router: Router;
   host: string;
   tcp: number;
   http: number;
@@ -188,7 +205,7 @@ function readArguments(): Options {
     }
     const random = crypto.getRandomValues(new Uint16Array(1))[0]!.toString(16).padStart(4, "0");
     return {
-      address: values.address ?? `server-${random}`,
+      router: new Router(values.address ?? `server-${random}`),
       host: values.host,
       tcp: port("--tcp", values.tcp),
       http: port("--http", values.http),

@@ -1,6 +1,6 @@
 /**
- * The control plane: hears what neighbours advertise, keeps the tables, tells neighbours what
- * changed. How and why: src/mesh/README.md.
+ * The control plane: hears what neighbours advertise, keeps the tables, and has the announcer tell
+ * the others what changed. How and why: src/mesh/README.md.
  *
  * Pure: time and chance come in as arguments, effects go into a list.
  *
@@ -8,37 +8,20 @@
  */
 
 import { ChannelError, PacketError } from "../errors.ts";
-import {
-  decodeRouteAdvert,
-  decodeServiceAdvert,
-  encodeRouteAdvert,
-  encodeServiceAdvert,
-} from "../wire/adverts.ts";
+import { decodeRouteAdvert, decodeServiceAdvert } from "../wire/adverts.ts";
 import { NET_ERROR, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
-import { Packet } from "../wire/packet.ts";
+import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
+import { Announcer, type RemovalPolicy } from "./announcer.ts";
 import type { Effect, LinkId, RouteInfo } from "./effects.ts";
 import { Neighbour } from "./neighbour.ts";
-import { type Destination, MAX_COST, RouteTable } from "./route_table.ts";
+import { type Destination, RouteTable } from "./route_table.ts";
 import { ServiceTable } from "./service_table.ts";
-
-/** How to tell neighbours that a service is gone: see {@linkcode MeshOptions.removal}. */
-export type RemovalPolicy = "announce" | "silent" | "reannounce";
 
 /** Options of a mesh. */
 export interface MeshOptions {
   /**
-   * How to tell neighbours that a service is gone while its host stays. No way is safe with every
-   * old peer, so a mesh that has fragile ones chooses:
-   *
-   * - `"announce"`: capacity 0, once to each neighbour. What the specification says. It ends every
-   *   *Python* router that it reaches, and never stops circulating in a cycle made of *Go*, *Node*
-   *   or *Java* routers alone.
-   * - `"silent"`: nothing. Remote routers keep a dead entry, as they do with Node, browser and
-   *   Java peers; calls to it go unanswered.
-   * - `"reannounce"`: the host's route is withdrawn and advertised again, with the services that
-   *   are left. Every old peer survives it; but inside a cycle of *Node* or *browser* routers alone
-   *   the route then keeps flapping.
+   * How to tell neighbours that a service is gone.
    *
    * @default {"announce"}
    */
@@ -119,7 +102,7 @@ export class ControlPlane {
 
   readonly #emit: (effect: Effect) => void;
   readonly #agenda: Agenda<Task> = new Agenda();
-  readonly #removal: RemovalPolicy;
+  readonly #announce: Announcer;
   readonly #repair: boolean;
   readonly #maxServices: number;
   /** Neighbours that have withdrawn us, while we have yet to answer that we are here. */
@@ -129,10 +112,11 @@ export class ControlPlane {
   constructor(address: string, emit: (effect: Effect) => void, options: MeshOptions) {
     this.address = address;
     this.#emit = emit;
-    this.#removal = options.removal ?? "announce";
     this.#repair = options.repair ?? true;
     this.#maxServices = options.maxServices ?? 20_000;
     this.routes = new RouteTable(options.maxRoutes ?? 10_000);
+    const removal = options.removal ?? "announce";
+    this.#announce = new Announcer(address, this.routes, this.services, removal, emit);
   }
 
   // ── inputs ────────────────────────────────────────────────────────────────
@@ -186,7 +170,7 @@ export class ControlPlane {
   offer(service: string, capacity: number): void {
     if (!this.services.set(this.address, service, capacity)) return;
     this.#emit({ kind: "service", service: { service, address: this.address, capacity } });
-    for (const neighbour of this.neighbours.values()) this.#tellServices(neighbour, this.address);
+    for (const neighbour of this.neighbours.values()) this.#announce.ownServices(neighbour);
   }
 
   /** Does what is due. */
@@ -336,7 +320,9 @@ export class ControlPlane {
       destination.lostUntil = Infinity;
       this.#emit({ kind: "route", route: this.info(destination) });
       this.#refreshServices(destination);
-      for (const neighbour of this.neighbours.values()) this.#tellRoute(neighbour, destination);
+      for (const neighbour of this.neighbours.values()) {
+        this.#announce.advertise(neighbour, destination);
+      }
     }
     this.routes.prune(destination);
   }
@@ -351,8 +337,7 @@ export class ControlPlane {
     this.#refreshServices(destination);
     for (const neighbour of this.neighbours.values()) {
       neighbour.offerBack.delete(address);
-      neighbour.toldServices.delete(address);
-      if (neighbour.toldRoutes.delete(address)) this.#sendRoute(neighbour, address, 0);
+      this.#announce.withdraw(neighbour, address);
     }
   }
 
@@ -366,89 +351,25 @@ export class ControlPlane {
 
   /** The services of a host have changed, its route has not. */
   #serviceChanged(destination: Destination): void {
-    const { address } = destination;
     this.#refreshServices(destination);
     for (const neighbour of this.neighbours.values()) {
-      if (this.#mayTell(neighbour, destination) && neighbour.toldRoutes.has(address)) {
-        this.#tellServices(neighbour, address);
-      }
+      this.#announce.services(neighbour, destination);
     }
   }
 
-  // ── telling ───────────────────────────────────────────────────────────────
+  // ── asking, and what was put off ──────────────────────────────────────────
 
-  /** Whether a neighbour may hear of a destination from us at all. */
-  #mayTell(neighbour: Neighbour, destination: Destination): boolean {
-    return destination.selected !== null && destination.selected !== neighbour.link &&
-      destination.address !== neighbour.address && destination.cost < MAX_COST;
-  }
-
-  /** Advertises our route and what it leads to, but for what the neighbour holds from us already. */
-  #tellRoute(neighbour: Neighbour, destination: Destination): void {
-    const { address } = destination;
-    if (!this.#mayTell(neighbour, destination) || neighbour.offerBack.has(address)) return;
-    this.#tellCost(neighbour, destination);
-    this.#tellServices(neighbour, address);
-  }
-
-  #tellCost(neighbour: Neighbour, destination: Destination): void {
-    const { address } = destination;
-    const cost = destination.cost + 1;
-    if (neighbour.toldRoutes.get(address) === cost) return;
-    neighbour.toldRoutes.set(address, cost);
-    destination.lowestTold = Math.min(destination.lowestTold, cost);
-    this.#sendRoute(neighbour, address, cost);
-  }
-
-  /** Brings a neighbour up to date on the services of one host. */
-  #tellServices(neighbour: Neighbour, host: string): void {
-    const wanted = this.services.of(host);
-    const told = neighbour.toldServices.get(host);
-    for (const service of [...told?.keys() ?? []]) {
-      if (wanted.has(service)) continue;
-      told!.delete(service);
-      if (this.#removal === "announce") this.#sendService(neighbour, host, service, 0);
-      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host);
-    }
-    for (const [service, capacity] of wanted) {
-      if (told?.get(service) !== capacity) this.#tellService(neighbour, host, service, capacity);
-    }
-  }
-
-  #tellService(neighbour: Neighbour, host: string, service: string, capacity: number): void {
-    const told = neighbour.toldServices.get(host);
-    if (told) told.set(service, capacity);
-    else neighbour.toldServices.set(host, new Map([[service, capacity]]));
-    this.#sendService(neighbour, host, service, capacity);
-  }
-
-  /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
-  #reannounce(neighbour: Neighbour, host: string): void {
-    neighbour.toldServices.delete(host);
-    this.#sendRoute(neighbour, host, 0);
-    this.#sendRoute(neighbour, host, neighbour.toldRoutes.get(host) ?? 1); // Ourselves: 1.
-    this.#tellServices(neighbour, host);
-  }
-
-  /** Answers a query: all that the neighbour may hear, whether or not it has heard it before. */
   #answer(neighbour: Neighbour, now: number): void {
     neighbour.answeredAt = now;
     neighbour.answerAt = Infinity;
     neighbour.offerBack.clear();
-    this.#sendRoute(neighbour, this.address, 1);
-    const hosts = [this.address];
-    for (const destination of this.routes.values()) {
-      if (this.#mayTell(neighbour, destination)) hosts.push(destination.address);
-    }
-    for (const host of hosts) neighbour.doubtTold(host);
-    for (const host of hosts.slice(1)) this.#tellCost(neighbour, this.routes.get(host)!);
-    for (const host of hosts) this.#tellServices(neighbour, host);
+    this.#announce.answer(neighbour);
   }
 
   #query(neighbour: Neighbour, now: number): void {
     // Some peers lose what they are sent: whoever has not answered may not know us either.
-    if (neighbour.unanswered > 0) this.#sendRoute(neighbour, this.address, 1);
-    this.#transmit(neighbour, new Packet({ net: NET_QUERY }));
+    if (neighbour.unanswered > 0) this.#announce.self(neighbour);
+    this.#announce.query(neighbour);
     neighbour.queryAt = Infinity;
     neighbour.withdrewItself = false;
     if (neighbour.unanswered < QUERY_RETRIES) {
@@ -482,7 +403,7 @@ export class ControlPlane {
         const destination = this.routes.get(address);
         const up = this.neighbours.get(neighbour.link) === neighbour;
         if (!neighbour.offerBack.delete(address) || !up || !destination) return;
-        return this.#tellRoute(neighbour, destination);
+        return this.#announce.advertise(neighbour, destination);
       }
       case "lost":
         if (task.destination.lostUntil === task.at) this.#findAgain(task.destination, now);
@@ -493,12 +414,10 @@ export class ControlPlane {
         this.#forgetHearsay(task.neighbour, now);
         return this.#query(task.neighbour, now);
       case "self":
-        for (const neighbour of this.neighbours.values()) {
-          this.#sendRoute(neighbour, this.address, 1);
-        }
+        for (const neighbour of this.neighbours.values()) this.#announce.self(neighbour);
         for (const neighbour of this.#disowners) {
-          neighbour.toldServices.delete(this.address);
-          this.#tellServices(neighbour, this.address);
+          neighbour.doubtTold(this.address);
+          this.#announce.ownServices(neighbour);
         }
         this.#disowners.clear();
     }
@@ -512,21 +431,5 @@ export class ControlPlane {
     this.#reselect(destination, now);
     if (destination.selected !== null) return;
     for (const link of doubtful) this.#queryLater(this.neighbours.get(link)!, now); // One for all.
-  }
-
-  // ── sending ───────────────────────────────────────────────────────────────
-
-  #sendRoute(neighbour: Neighbour, address: string, cost: number): void {
-    const data = encodeRouteAdvert({ address, cost });
-    this.#transmit(neighbour, new Packet({ net: NET_ROUTE, src: this.address, data }));
-  }
-
-  #sendService(neighbour: Neighbour, address: string, service: string, capacity: number): void {
-    const data = encodeServiceAdvert({ address, service, capacity });
-    this.#transmit(neighbour, new Packet({ net: NET_SERVICE, data }));
-  }
-
-  #transmit(neighbour: Neighbour, packet: Packet): void {
-    this.#emit({ kind: "transmit", link: neighbour.link, packet });
   }
 }

@@ -90,6 +90,13 @@ export class Neighbour {
     return this.offers.has(host) || this.services.has(host) || this.toldRoutes.has(host);
   }
 
+  /** Notes that it was told of one service. */
+  noteToldService(host: string, service: string, capacity: number): void {
+    const told = this.toldServices.get(host);
+    if (told) told.set(service, capacity);
+    else this.toldServices.set(host, new Map([[service, capacity]]));
+  }
+
   /** Notes that it may have forgotten what we told it of a host: tell it again, or withdraw it. */
   doubtTold(host: string): void {
     if (this.toldRoutes.has(host)) this.toldRoutes.set(host, UNSURE);

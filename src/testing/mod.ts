@@ -20,4 +20,5 @@ export {
 } from "./simulated_network.ts";
 export type { Effect, LinkId } from "../mesh/effects.ts";
 export { Mesh } from "../mesh/mesh.ts";
-export type { MeshOptions, RemovalPolicy } from "../mesh/control_plane.ts";
+export type { RemovalPolicy } from "../mesh/announcer.ts";
+export type { MeshOptions } from "../mesh/control_plane.ts";

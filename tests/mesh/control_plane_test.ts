@@ -411,6 +411,20 @@ test('MeshOptions.removal "reannounce" withdraws the host and advertises what is
   ]);
 });
 
+test("a removal is told also while a neighbour may have forgotten the host", () => {
+  const me = new Script({ removal: "reannounce" });
+  me.up(1, "b");
+  me.up(2, "c");
+  me.service(1, "echo", "b", 5);
+  me.service(1, "log", "b", 6);
+  me.route(2, "b", 0, "c");
+  assert.deepEqual(sent(me.service(1, "echo", "b", 0)), [
+    "> 2: route b 0",
+    "> 2: route b 2",
+    "> 2: service log@b 6",
+  ]);
+});
+
 // ── bounds and nonsense ─────────────────────────────────────────────────────
 
 test("MeshOptions.maxRoutes bounds the destinations; those known stay", () => {

@@ -34,10 +34,13 @@ test("Router.addChannel() finds whoever is at the far end, and beyond", {
   timeout: 10_000,
 }, async () => {
   const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
-  assert.deepEqual([a.routes(), b.routes(), c.routes()], [
+  const routes = [a, b, c].map((router) =>
+    router.routes().sort((one, other) => one.address < other.address ? -1 : 1)
+  );
+  assert.deepEqual(routes, [
     [{ address: "b", cost: 1, via: "b" }, { address: "c", cost: 2, via: "b" }],
     [{ address: "a", cost: 1, via: "a" }, { address: "c", cost: 1, via: "c" }],
-    [{ address: "b", cost: 1, via: "b" }, { address: "a", cost: 2, via: "b" }],
+    [{ address: "a", cost: 2, via: "b" }, { address: "b", cost: 1, via: "b" }],
   ]);
 });
 
@@ -124,8 +127,8 @@ test("Router.addChannel() with a foreign channel that refuses everything lets go
   router.addChannel(channel);
   assert.deepEqual(told, [
     "channel open",
-    "drop ERR_CHANNEL_FULL: no packet".replace("no packet", ""),
     "channel closed: Cannot send packet: the channel's queue is full",
+    "drop ERR_CHANNEL_FULL: ",
   ]);
   router.addChannel(channel); // It is not attached any more.
 });
@@ -174,21 +177,14 @@ test("Router closes a channel that refuses what routers tell each other", () => 
   channel.answer = () => false;
   const told = record(router);
   router.registerService("ping", () => {});
-  assert.deepEqual(
-    told.filter((line) => !line.startsWith("drop")),
-    [
-      "channel closed: Cannot send packet: the channel's queue is full",
-      "route x: 0",
-      "service ping at a: 1",
-    ].sort((a, b) => order(told, a) - order(told, b)),
-  );
+  assert.deepEqual(told, [
+    "service ping at a: 1",
+    "channel closed: Cannot send packet: the channel's queue is full",
+    "drop ERR_CHANNEL_FULL: " + channel.sent.at(-1)!.text(),
+    "route x: 0",
+  ]);
   assert.deepEqual([channel.closes.length, router.routes()], [1, []]);
 });
-
-/** Where a line is. */
-function order(lines: string[], line: string): number {
-  return lines.indexOf(line);
-}
 
 test("Router lets a channel end in order that is closing when routes change", {
   timeout: 10_000,
@@ -246,9 +242,9 @@ test("Router tells neighbours no old news after new when a channel closes inside
     if (packet.net !== 1 || ++told !== 2) return;
     x.onClose!(new Error("gone")); // While a is still telling b of what x offers.
   };
-  x.onPacket!(advert("x", "far", 2));
-  x.onPacket!(advert("x", "farther", 3));
-  x.onPacket!(advert("x", "farthest", 4));
+  for (const [i, address] of ["far", "farther", "farthest"].entries()) {
+    x.onPacket?.(advert("x", address, 2 + i)); // Nobody listens to it once it is gone.
+  }
   clock.advance(1_000);
   const last = new Map<string, number>();
   for (const packet of b.sent) {

@@ -185,7 +185,6 @@ test("Router.addEventListener() obeys once, signal and handleEvent", () => {
   router.addEventListener("service", {
     handleEvent: (event: Event) => told.push(`object ${(event as ServiceEvent).service}`),
   });
-  router.addEventListener("service", null);
   router.registerService("1", () => {});
   controller.abort();
   router.registerService("2", () => {});
