@@ -216,6 +216,7 @@ describe("examples/server.ts", () => {
     await connectTo(far, ws);
     near.registerService(service, () => {}, { capacity: 7 });
     await far.waitForService(service); // So the hub knows it, too.
+    await program.line(/ route +far in 1 hop via far$/);
 
     const response = await fetch(page);
     assert.match(response.headers.get("content-type")!, /^text\/html; charset=utf-8$/);

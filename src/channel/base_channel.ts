@@ -144,12 +144,16 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
    * for at most a second; with one, it is dropped.
    */
   close(reason?: unknown): void {
+    this.#early = []; // Whoever closes wants to hear no more; a peer that does may have been heard.
+    this.#end(reason);
+  }
+
+  #end(reason?: unknown): void {
     if (this.#state === "closed") return;
     if (reason !== undefined) this.#queue.clear();
     if (this.#state === "open") {
       this.#state = "closing";
       this.#reason = reason;
-      this.#early = [];
       this.#closeTimer = setTimeout(() => this.#expire(), CLOSE_TIMEOUT);
     } else if (reason === undefined) {
       return; // It is closing already, and no worse for it.
@@ -214,6 +218,11 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       );}
   }
 
+  /** Says that the peer has sent its last: ends the channel in order. What came is still told. */
+  protected peerEnded(): void {
+    this.#end();
+  }
+
   /** Reports something that was dropped. */
   protected drop(error: AlnError, packet: Packet | null = null): void {
     this.onDrop?.(error, packet);
@@ -246,7 +255,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   }
 
   #deliverEarly(): void {
-    while (this.#early.length > 0 && this.#onPacket !== null && this.#state === "open") {
+    while (this.#early.length > 0 && this.#onPacket !== null) {
       this.#onPacket(this.#early.shift()!);
     }
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ChannelError } from "../errors.ts";
 import { BaseChannel } from "./base_channel.ts";
 import type { ChannelOptions } from "./channel.ts";
 
@@ -35,7 +36,7 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
     super(options);
     this.#reader = duplex.readable.getReader();
     this.#writer = duplex.writable.getWriter();
-    this.#writer.closed.catch((error) => this.close(error));
+    this.#writer.closed.catch((error) => this.#fail(error));
     this.#read();
   }
 
@@ -68,7 +69,7 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
           this.#outputOpen = false;
           this.#finishIfBoth();
         },
-        (error) => this.close(error),
+        (error) => this.#fail(error),
       );
     }
   }
@@ -81,12 +82,17 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
         if (this.isOpen) this.receive(value);
       }
     } catch (error) {
-      return this.close(error);
+      return this.#fail(error);
     }
     this.#inputOpen = false;
     this.ended();
-    this.close();
+    this.peerEnded();
     this.#finishIfBoth();
+  }
+
+  /** A stream may fail without saying why; that is no orderly end all the same. */
+  #fail(error: unknown): void {
+    this.close(error ?? new ChannelError("ERR_CHANNEL_CLOSED", "Cannot keep channel: it failed"));
   }
 
   #finishIfBoth(): void {
@@ -100,7 +106,7 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
         this.sent(next.size);
       }
     } catch (error) {
-      this.close(error);
+      this.#fail(error);
     } finally {
       this.#writing = false;
     }

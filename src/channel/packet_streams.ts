@@ -103,7 +103,9 @@ export function packetStreams(channel: Channel, options: ChannelOptions = {}): P
     },
     async write(packet) {
       checkFields(packet);
-      while (channel.send(packet) === false) await room(channel);
+      if (channel.send(packet) !== false) return;
+      await room(channel, writing.signal);
+      if (channel.send(packet) === false) throw aborted(); // Empty, and yet refused: it is closing.
     },
     close: () => channel.close(),
     abort: (reason) => channel.close(reason ?? aborted()),
@@ -130,8 +132,8 @@ export function packetStreams(channel: Channel, options: ChannelOptions = {}): P
 }
 
 /** Waits until a full channel has room. */
-async function room(channel: Channel): Promise<void> {
-  if (channel.drained) return await channel.drained();
+async function room(channel: Channel, signal: AbortSignal): Promise<void> {
+  if (channel.drained) return await channel.drained({ signal });
   throw new ChannelError("ERR_CHANNEL_FULL", "Cannot write packet: the channel refuses it");
 }
 

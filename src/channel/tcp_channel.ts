@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ChannelError } from "../errors.ts";
 import type { ByteDuplex } from "./channel.ts";
 import { StreamChannel, type StreamChannelOptions } from "./stream_channel.ts";
 
@@ -46,46 +47,51 @@ function isStream(value: unknown): boolean {
   return typeof value === "object" && value !== null;
 }
 
-/** A Node socket as Web Streams. */
+/** A Node socket as Web Streams. Its two directions end one by one. */
 function wrap(socket: NodeSocketLike): ByteDuplex {
-  let drained: (() => void) | null = null;
-  const release = () => {
-    drained?.();
-    drained = null;
-  };
-  let over = false;
+  let reading = true;
+  let open = true;
+  let release = () => {};
   const readable = new ReadableStream<Uint8Array>({
     start(controller) {
       socket.on("data", (chunk) => {
-        if (over) return;
+        if (!reading) return;
         controller.enqueue(chunk);
         if ((controller.desiredSize ?? 0) <= 0) socket.pause();
       });
       const end = () => {
-        release();
-        if (over) return;
-        over = true;
-        controller.close();
+        if (reading) controller.close();
+        reading = false;
       };
       socket.on("end", end);
-      socket.on("close", end);
-      socket.on("error", (error) => {
+      socket.on("close", () => {
+        open = false;
         release();
-        if (over) return;
-        over = true;
-        controller.error(error);
+        end();
+      });
+      socket.on("error", (error) => {
+        if (reading) controller.error(error);
+        reading = false;
       });
     },
     pull: () => void socket.resume(),
     cancel() {
-      over = true;
+      reading = false;
       socket.destroy();
     },
   });
   const writable = new WritableStream<Uint8Array>({
+    start(controller) {
+      socket.on("error", (error) => {
+        controller.error(error);
+        release();
+      });
+      socket.on("drain", () => release());
+    },
     write(chunk) {
-      if (over || socket.write(chunk)) return;
-      return new Promise((resolve) => drained = resolve);
+      if (!open) throw new ChannelError("ERR_CHANNEL_CLOSED", "Cannot write: the socket is closed");
+      if (socket.write(chunk)) return;
+      return new Promise((resolve) => release = resolve);
     },
     close: () => void socket.end(),
     abort: () => void socket.destroy(),

@@ -6,8 +6,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Packet, type PacketFields, type Registration, type Router } from "../../mod.ts";
-import { decodeRouteAdvert, decodeServiceAdvert } from "../../src/wire/mod.ts";
+import { Packet, type PacketFields, type Registration, Router } from "../../mod.ts";
+import {
+  decodeRouteAdvert,
+  decodeServiceAdvert,
+  encodeFrame,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+} from "../../src/wire/mod.ts";
 import {
   type Cut,
   cuts,
@@ -21,6 +27,7 @@ import {
   type Step,
   type Transcript,
 } from "./replay.ts";
+import { SendRules } from "./replay_rules.ts";
 
 const TIMEOUT = 30_000;
 
@@ -38,6 +45,20 @@ const servers: Record<string, ((data: Uint8Array, address: string) => string | U
     python_host_with_ping_tcp: () => "pong",
     python_local_host_tcp: null,
   };
+
+const clients = [
+  "go_local_client",
+  "node_simple_client",
+  "python_local_ping_service",
+  "browser_client_ws",
+];
+
+test("every recording is played", { timeout: TIMEOUT }, () => {
+  const names = [...Deno.readDirSync(new URL("transcripts", import.meta.url))]
+    .map(({ name }) => name.replace(/\.json$/, ""));
+  const played = [...Object.keys(servers), ...clients, "arduino_sketches"];
+  assert.deepEqual(names.sort(), played.sort());
+});
 
 function pongWithData(data: Uint8Array): Uint8Array {
   return Uint8Array.from([...new TextEncoder().encode("pong:"), ...data]);
@@ -530,14 +551,7 @@ class ServerReplay {
 
 // ── our server, the recorded clients ────────────────────────────────────────
 
-for (
-  const name of [
-    "go_local_client",
-    "node_simple_client",
-    "python_local_ping_service",
-    "browser_client_ws",
-  ]
-) {
+for (const name of clients) {
   const transcript = readTranscript(name);
   for (const [how, cut] of waysToCut(transcript)) {
     test(`our server gives the recorded ${name} what it needs, sent ${how}`, {
@@ -730,6 +744,149 @@ test("our retries get through to the recorded go_websocket_host, which loses mes
   await replay.send("A", [answer!]);
   assert.equal((await call).text(), `pong from ${address}!`);
   assert.deepEqual(node.drops, []);
+});
+
+// ── the rules themselves ────────────────────────────────────────────────────
+
+describe("the rules of what old peers bear notice", () => {
+  const us = "us";
+  const route = (address: string, cost: number, src = us) =>
+    new Packet({ net: 1, src, data: encodeRouteAdvert({ address, cost }) });
+  const service = (address: string, service: string, capacity: number) =>
+    new Packet({ net: 2, data: encodeServiceAdvert({ address, service, capacity }) });
+  const query = new Packet({ net: 3 });
+  const reply = { src: us, dst: "peer", nxt: "peer", ctx: 7, data: "pong" };
+  const toUs = new Packet({ src: "peer", dst: us, srv: "ping", ctx: 7 });
+
+  /** What we send after a query and our tables; the peer has asked, and offers `ping` itself. */
+  const offences: Record<string, (Packet | Message)[]> = {
+    "an empty frame": [Uint8Array.of(0xc0)],
+    "an empty packet": [Uint8Array.of(0, 0, 0xc0)],
+    "a frame that begins with C0": [Uint8Array.of(0xc0), query],
+    "a checksum": [encodeFrame(query.toBinary({ crc: true }))],
+    "bytes after a packet": [encodeFrame(Uint8Array.of(...query.toBinary(), 0))],
+    "an error": [new Packet({ net: 255, data: "no" })],
+    "an unknown net": [new Packet({ net: 9 })],
+    "a query with a source": [new Packet({ net: 3, src: us })],
+    "a route without a source": [route(us, 1, "")],
+    "a route without data": [new Packet({ net: 1, src: us })],
+    "a route of somebody else's making": [route(us, 1, "other")],
+    "a route that nobody offers": [route("ghost", 2)],
+    "a route learned from the same peer": [route("behind-peer", 3)],
+    "a route to the peer itself": [route("peer", 2)],
+    "a cost that is not one more": [route("beyond", 4)],
+    "a cost above 64": [route("distant", 65)],
+    "the same route twice": [route("beyond", 3), route("beyond", 3)],
+    "a withdrawal of ourselves": [route(us, 0)],
+    "a withdrawal of what was never told": [route("beyond", 0)],
+    "a service with bytes behind it": [
+      new Packet({ net: 2, data: Uint8Array.of(...service(us, "ping", 1).data, 0) }),
+    ],
+    "a service without data": [new Packet({ net: 2 })],
+    "the same service twice": [service(us, "ping", 1)],
+    "a service that we do not have": [service(us, "pong", 1)],
+    "a service at another capacity": [service(us, "ping", 2)],
+    "a service of the peer's own": [service("peer", "ping", 1)],
+    "a service of a host that was not told": [service("beyond", "echo", 5)],
+    "a withdrawal of a service that is there": [service(us, "ping", 0)],
+    "a withdrawal of a service that was never told": [service(us, "pong", 0)],
+    "a reply with a service": [new Packet({ ...reply, srv: "ping" })],
+    "a reply in another context": [new Packet({ ...reply, ctx: 8 })],
+    "a second reply": [new Packet(reply), new Packet(reply)],
+    "a reply with a type": [new Packet({ ...reply, typ: 1 })],
+    "a reply with a sequence number": [new Packet({ ...reply, seq: 1 })],
+    "a reply without a next hop": [new Packet({ ...reply, nxt: "" })],
+    "a reply without a destination": [new Packet({ ...reply, dst: "" })],
+    "a request that nobody made": [new Packet({ ...reply, srv: "echo" })],
+    "a packet carried that never came": [new Packet({ ...reply, src: "beyond" })],
+  };
+  for (const [what, messages] of Object.entries(offences)) {
+    test(what, { timeout: TIMEOUT }, async () => {
+      await using router = new Router(us);
+      router.registerService("ping", () => {});
+      const rules = new SendRules(router);
+      const link = rules.linkUp(false);
+      const other = rules.linkUp(false);
+      const send = (message: Packet | Message) => {
+        link.sent(message instanceof Packet ? encodeFrame(message.toBinary()) : message);
+      };
+      send(query);
+      link.heard(query);
+      for (const packet of [route(us, 1), service(us, "ping", 1)]) send(packet);
+      link.heard(route("peer", 1, "peer"));
+      link.heard(service("peer", "ping", 1));
+      link.heard(route("behind-peer", 2, "peer"));
+      link.heard(toUs);
+      other.heard(route("other", 1, "other"));
+      other.heard(route("beyond", 2, "other"));
+      other.heard(route("distant", 64, "other"));
+      other.heard(service("beyond", "echo", 5));
+      rules.check();
+      for (const message of messages) send(message);
+      assert.throws(() => rules.check());
+    });
+  }
+
+  test("nothing wrong with what is right", { timeout: TIMEOUT }, async () => {
+    await using router = new Router(us);
+    router.registerService("ping", () => {});
+    const rules = new SendRules(router);
+    const [link, other] = [rules.linkUp(false), rules.linkUp(false)];
+    const send = (packet: Packet) => link.sent(encodeFrame(packet.toBinary()));
+    send(query);
+    for (const packet of [route("other", 1, "other"), route("beyond", 2, "other")]) {
+      other.heard(packet);
+    }
+    other.heard(service("beyond", "echo", 5));
+    other.heard(new Packet({ src: "beyond", dst: "peer", srv: "ping", ctx: 3, typ: 2 }));
+    link.heard(route("peer", 1, "peer"));
+    const tables = [route(us, 1), route("other", 2), route("beyond", 3), service(us, "ping", 1)];
+    for (let asked = 0; asked < 2; asked++) {
+      link.heard(query);
+      tables.forEach(send);
+      link.heard(toUs);
+      send(new Packet(reply));
+    }
+    send(service("beyond", "echo", 5));
+    rules.asks({ srv: "ping", ctx: 9 });
+    send(new Packet({ src: us, dst: "peer", nxt: "peer", srv: "ping", ctx: 9 }));
+    send(new Packet({ src: "beyond", dst: "peer", nxt: "peer", srv: "ping", ctx: 3, typ: 2 }));
+    send(route("beyond", 0));
+    rules.check();
+  });
+
+  const jsonOffences: Record<string, Message> = {
+    "a binary message": encodeFrame(query.toBinary()),
+    "text that is no JSON": "query",
+    "two packets in a message": `${query.toJson()}\n${query.toJson()}`,
+    "a null": '{"cf":13312,"net":3,"data":null}',
+    "a key that no peer knows": '{"cf":13312,"net":3,"ttl":1}',
+    "a number as text": '{"cf":13312,"net":"3"}',
+    "a number out of range": '{"cf":13312,"net":3,"ctx":65536}',
+    "a fraction": '{"cf":13312,"net":3.5}',
+    "an empty string": '{"cf":13312,"net":3,"src":""}',
+    "base64 without padding": '{"cf":13314,"net":3,"data_sz":1,"data":"aA"}',
+    "base64 of another alphabet": '{"cf":13314,"net":3,"data_sz":3,"data":"_-_-"}',
+    "a wrong size": '{"cf":13314,"net":3,"data_sz":2,"data":"aA=="}',
+  };
+  for (const [what, message] of Object.entries(jsonOffences)) {
+    test(`${what} over a WebSocket`, { timeout: TIMEOUT }, async () => {
+      await using router = new Router(us);
+      const rules = new SendRules(router);
+      const link = rules.linkUp(true);
+      link.sent(query.toJson());
+      rules.check();
+      link.sent(message);
+      assert.throws(() => rules.check());
+    });
+  }
+
+  test("anything said before the query", { timeout: TIMEOUT }, async () => {
+    await using router = new Router(us);
+    const rules = new SendRules(router);
+    rules.linkUp(false).sent(encodeFrame(route(us, 1).toBinary()));
+    assert.throws(() => rules.check(), /not a query/);
+  });
 });
 
 // ── plain things ────────────────────────────────────────────────────────────

@@ -95,6 +95,15 @@ test("Mesh tells no neighbour about itself, nor of routes that lead through it",
   assert.deepEqual(me.query(2), ["> 2: route me 1", "> 2: route b 2", "> 2: route x 3"]);
 });
 
+test("Mesh tells no neighbour about itself, though another link leads there, too", () => {
+  const me = new Script();
+  me.up(1, "b");
+  me.up(2, "b");
+  me.now = 200;
+  assert.deepEqual(me.query(1), ["> 1: route me 1"]);
+  assert.deepEqual(me.query(2), ["> 2: route me 1"]);
+});
+
 test("Mesh does not tell again what a neighbour holds from it already", () => {
   const me = new Script();
   me.up(1, "b");

@@ -225,9 +225,7 @@ test("Router survives a channel whose send() throws, and lets go of it", () => {
   assert.equal(told.at(-1), "service ping at a: 1");
 });
 
-test("Router tells neighbours no old news after new when a channel closes inside send()", {
-  timeout: 10_000,
-}, async () => {
+test("Router tells neighbours no old news after new when a channel closes inside send()", () => {
   // x and the mesh behind b both lead to "far"; x goes away in the middle of what is told to b.
   const clock = new ManualClock();
   const a = new Router("a", { clock });
