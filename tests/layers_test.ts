@@ -27,6 +27,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   "wire/mod.ts": ["errors", "framing"],
 };
 
+/** Where the types of a runtime's own modules may be imported, if mod.ts does not lead there. */
+const RUNTIME = "src/runtime/";
+
 /** What no file of a layer may name outside comments and strings. */
 const BANNED: Record<string, string[]> = {
   errors: ["console"],
@@ -94,10 +97,14 @@ function code(source: string, strings: "keep" | "drop" = "drop"): string {
   });
 }
 
-/** What a file imports or exports from elsewhere, types and dynamic imports included. */
-function specifiers(source: string): string[] {
+/** What a file imports or exports from elsewhere, dynamic imports and, unless told, types included. */
+function specifiers(source: string, types: boolean = true): string[] {
   const pattern = /(?<!["'])\b(?:from|import)\s*\(?\s*["']([^"'\n]+)["']/g;
-  return [...code(source, "keep").matchAll(pattern)].map(([, specifier]) => specifier!);
+  const text = code(source, "keep");
+  const kept = types
+    ? text
+    : text.replaceAll(/\b(?:im|ex)port type\s[^;]*;|\btypeof import\(/g, "");
+  return [...kept.matchAll(pattern)].map(([, specifier]) => specifier!);
 }
 
 /** The file that a relative specifier names. */
@@ -110,19 +117,34 @@ function layerOf(path: string): string {
   return /^src\/(\w+)/.exec(path)?.[1] ?? "";
 }
 
-/** Imports that are not relative: there is no dependency, and no runtime's module. */
+/** Every file that one leads to. */
+function reach(sources: Sources, path: string, found: Set<string> = new Set()): Set<string> {
+  if (found.has(path) || !(path in sources)) return found;
+  found.add(path);
+  for (const specifier of specifiers(sources[path]!)) {
+    reach(sources, target(path, specifier), found);
+  }
+  return found;
+}
+
+/** Imports that are not relative: there is no dependency, and of a runtime's modules only types. */
 function foreignImports(sources: Sources): string[] {
-  return Object.entries(sources).flatMap(([path, source]) =>
-    specifiers(source)
+  const everywhere = reach(sources, "mod.ts");
+  return Object.entries(sources).flatMap(([path, source]) => {
+    const values = specifiers(source, false);
+    const typesOnly = path.startsWith(RUNTIME) && !everywhere.has(path);
+    return specifiers(source)
       .filter((specifier) => !/^\.\.?\//.test(specifier))
-      .map((specifier) => `${path} imports ${specifier}`)
-  );
+      .filter((it) => !(typesOnly && it.startsWith("node:") && !values.includes(it)))
+      .map((specifier) => `${path} imports ${specifier}`);
+  });
 }
 
 /** Imports of files that are not there, and of mod.ts from below. */
 function wrongTargets(sources: Sources): string[] {
   return Object.entries(sources).flatMap(([path, source]) =>
     specifiers(source)
+      .filter((specifier) => specifier.startsWith(".")) // The rest is judged above.
       .map((specifier) => target(path, specifier))
       .filter((imported) => imported === "mod.ts" || !(imported in sources))
       .map((imported) => `${path} imports ${imported}`)
@@ -196,7 +218,7 @@ function ignoredEntries(entries: string[], gitignore: string): string[] {
 
 const sources = readSources();
 
-test("The library has no dependency: every import is relative, also of types", () => {
+test("The library has no dependency: every import is relative, the types of node: in src/runtime aside", () => {
   assert.deepEqual(foreignImports(sources), []);
 });
 
@@ -277,6 +299,18 @@ const SINS: [what: string, path: string, source: string, verdict: string][] = [
   ],
   ["mod.ts", "src/router/sin.ts", "import { Router } from '../../mod.ts';", "mod.ts"],
   ["a runtime's module", "src/channel/sin.ts", 'import net from "node:net";', "node:net"],
+  [
+    "a runtime's module under src/runtime",
+    "src/runtime/sin.ts",
+    'import net from "node:net";',
+    "node:net",
+  ],
+  [
+    "a runtime's types outside src/runtime",
+    "src/channel/sin.ts",
+    'import type { Socket } from "node:net";',
+    "node:net",
+  ],
   ["a dependency", "src/router/sin.ts", 'import x from "jsr:@std/bytes";', "jsr:@std/bytes"],
   [
     "what is not there",
@@ -290,6 +324,17 @@ for (const [what, path, source, verdict] of SINS) {
     assert(withFile(path, source).includes(`${path} imports ${verdict}`));
   });
 }
+
+test("The import rules allow a runtime's types under src/runtime, unless mod.ts leads there", () => {
+  const path = "src/runtime/sin.ts";
+  const source = 'import type { Socket } from "node:net";\nlet a: typeof import("node:tls");';
+  assert.deepEqual(withFile(path, source), []);
+  const all = { ...sources, [path]: source, "mod.ts": `export * from "./${path}";` };
+  assert.deepEqual(
+    foreignImports(all).filter((line) => line.startsWith(path)),
+    [`${path} imports node:net`, `${path} imports node:tls`],
+  );
+});
 
 test("The import rules catch a circle of types", () => {
   const all = {

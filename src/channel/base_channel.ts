@@ -148,20 +148,6 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#end(reason);
   }
 
-  #end(reason?: unknown): void {
-    if (this.#state === "closed") return;
-    if (reason !== undefined) this.#queue.clear();
-    if (this.#state === "open") {
-      this.#state = "closing";
-      this.#reason = reason;
-      this.#closeTimer = setTimeout(() => this.#expire(), CLOSE_TIMEOUT);
-    } else if (reason === undefined) {
-      return; // It is closing already, and no worse for it.
-    }
-    if (reason !== undefined) this.shut(reason);
-    else if (this.#queue.bytes === 0) this.shut();
-  }
-
   /** Closes the channel in an orderly way, and waits until it has. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
@@ -244,6 +230,20 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   // ── within ────────────────────────────────────────────────────────────────
 
   readonly #abort = (): void => this.close(this.#signal!.reason);
+
+  #end(reason?: unknown): void {
+    if (this.#state === "closed") return;
+    if (reason !== undefined) this.#queue.clear();
+    if (this.#state === "open") {
+      this.#state = "closing";
+      this.#reason = reason;
+      this.#closeTimer = setTimeout(() => this.#expire(), CLOSE_TIMEOUT);
+    } else if (reason === undefined) {
+      return; // It is closing already, and no worse for it.
+    }
+    if (reason !== undefined) this.shut(reason);
+    else if (this.#queue.bytes === 0) this.shut();
+  }
 
   /** The peer does not let go: cut the link. */
   #expire(): void {

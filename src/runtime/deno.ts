@@ -112,15 +112,30 @@ export async function connectTls(
   const { signal, ca: caCerts, cert, key } = options;
   signal?.throwIfAborted();
   const identity = cert !== undefined && key !== undefined ? { cert, key } : {};
-  const conn = await Deno.connectTls({ ...address, caCerts, ...identity });
+  const connecting = Deno.connectTls({ ...address, caCerts, ...identity });
   try {
-    await conn.handshake(); // Certificates are judged here, not by whoever reads first.
-    signal?.throwIfAborted();
+    const conn = await unlessAborted(connecting, signal);
+    await unlessAborted(conn.handshake(), signal); // Certificates are judged here.
+    return own(conn, options);
   } catch (error) {
-    conn.close(); // Nobody else will ever own this socket.
+    connecting.then((conn) => conn.close(), () => {}); // Nobody else will ever own this socket.
     throw error;
   }
-  return own(conn, options);
+}
+
+/** Waits for something until the signal aborts. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /**
@@ -203,14 +218,22 @@ function accept(
   let wake = () => {};
   const loop = async () => {
     while (open) {
+      let channel: TcpChannel;
       try {
-        onChannel(own(await listener.accept(), options));
+        channel = own(await listener.accept(), options);
       } catch {
         if (!open) return;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, ACCEPT_RETRY);
           wake = () => (clearTimeout(timer), resolve());
         });
+        continue;
+      }
+      try {
+        onChannel(channel);
+      } catch (error) {
+        channel.close(error);
+        reportError(error); // As from any other listener: it is not ours to hide.
       }
     }
   };

@@ -123,8 +123,7 @@ export function channelConformance(
     promise("refuses data beyond highWater, and takes it again once drained", async (channels) => {
       const { near, far } = channels;
       const packet = new Packet({ srv: "s", data: new Uint8Array(1_000) });
-      let sent = 0;
-      while (near.send(packet)) if (++sent > 10_000) throw new Error("send() never refused");
+      const sent = fill(near, packet);
       if (near.bufferedBytes > 4_096) throw new Error(`${near.bufferedBytes} bytes are buffered`);
       const received = packets(far, sent + 1);
       await near.drained();
@@ -135,16 +134,14 @@ export function channelConformance(
       const { near, far } = channels;
       const data = new Packet({ srv: "s", data: new Uint8Array(1_000) });
       const control = new Packet({ net: 3 });
-      let sent = 0;
-      while (near.send(data)) sent++;
+      const sent = fill(near, data);
       accepted(near.send(control));
       const arrived = await packets(far, sent + 1);
       if (arrived.at(-1)!.net === 3) throw new Error("control traffic came last");
     }, { highWater: 4_096 }),
     promise("closes if its queue cannot even hold control traffic", async ({ near }) => {
       const control = new Packet({ net: 2, data: new Uint8Array(1_000) });
-      let sent = 0;
-      while (near.send(control)) if (++sent > 10_000) throw new Error("the queue has no bound");
+      fill(near, control);
       const reason = await near.closed as { code?: string };
       equal(reason?.code, "ERR_CHANNEL_FULL", "the reason of the close");
     }, { highWater: 4_096 }),
@@ -192,7 +189,7 @@ export function channelConformance(
     }),
     promise("lets drained() end with the channel", async ({ near }) => {
       const packet = new Packet({ srv: "s", data: new Uint8Array(1_000) });
-      while (near.send(packet));
+      fill(near, packet);
       const waiting = near.drained();
       near.close(new Error("enough"));
       const error = await waiting.then(() => null, (reason) => reason);
@@ -262,6 +259,13 @@ function numbered(count: number): Packet[] {
     { length: count },
     (_, i) => new Packet({ srv: "s", seq: i + 1, data: `${i}` }),
   );
+}
+
+/** Sends a packet until it is refused; says how often it was not. */
+function fill(channel: AnyChannel, packet: Packet): number {
+  let sent = 0;
+  while (channel.send(packet)) if (++sent > 10_000) throw new Error("send() never refused");
+  return sent;
 }
 
 /** The next packets that arrive. */

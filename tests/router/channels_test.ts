@@ -186,6 +186,33 @@ test("Router closes a channel that refuses what routers tell each other", () => 
   assert.deepEqual([channel.closes.length, router.routes()], [1, []]);
 });
 
+test("Router tells the application of a channel that fails only when all the others are served", () => {
+  const { router, channel: failing } = withForeign();
+  const others = ["y", "z"].map((name) => {
+    const channel = new ForeignChannel();
+    router.addChannel(channel);
+    channel.onPacket!(advert(name, name, 1));
+    channel.onPacket!(new Packet({ net: 3 })); // From now on it knows what we know.
+    return channel;
+  });
+  for (const { sent } of others) sent.length = 0;
+  failing.answer = () => false;
+  const served: string[] = [];
+  for (const type of ["service", "channel", "drop", "route"] as const) {
+    router.addEventListener(type, () => {
+      served.push(`${type}: ${others.map(({ sent }) => sent.map(({ net }) => net))}`);
+    });
+  }
+  router.registerService("ping", () => {});
+  // Each has heard of the service (2) and that x is lost (1) before anybody here is told anything.
+  assert.deepEqual(served, [
+    "service: 2,1,2,1",
+    "channel: 2,1,2,1",
+    "drop: 2,1,2,1",
+    "route: 2,1,2,1",
+  ]);
+});
+
 test("Router lets a channel end in order that is closing when routes change", {
   timeout: 10_000,
 }, async () => {
