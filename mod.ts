@@ -29,10 +29,34 @@
 
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
+export {
+  BLE_UART,
+  type BleCharacteristicLike,
+  type BleEventSource,
+  type BleOptions,
+  type BleServiceLike,
+  openBle,
+} from "./src/channel/ble_channel.ts";
+export { BroadcastSegment, type BroadcastSegmentOptions } from "./src/channel/broadcast_segment.ts";
 export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
+export {
+  type ChunkedDuplex,
+  chunkedDuplex,
+  type ChunkedDuplexOptions,
+} from "./src/channel/chunked_duplex.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
+export {
+  type MessageLike,
+  MessagePortChannel,
+  type MessagePortLike,
+} from "./src/channel/message_port_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
+export {
+  openSerial,
+  type SerialOptions,
+  type SerialPortLike,
+} from "./src/channel/serial_channel.ts";
 export { StreamChannel, type StreamChannelOptions } from "./src/channel/stream_channel.ts";
 export { type NodeSocketLike, TcpChannel } from "./src/channel/tcp_channel.ts";
 export {
@@ -44,7 +68,6 @@ export {
 export type { RemovalPolicy } from "./src/mesh/announcer.ts";
 export type { MeshOptions } from "./src/mesh/control_plane.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
-export type { PacketHandler } from "./src/router/calls.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
@@ -53,16 +76,15 @@ export {
   type RouterEventMap,
   ServiceEvent,
 } from "./src/router/events.ts";
-export {
-  type Registration,
-  type Reply,
-  type RequestOptions,
-  Router,
-  type RouterOptions,
-  type SendFailure,
-  type ServiceHandler,
-  type ServiceOptions,
-} from "./src/router/router.ts";
+export type {
+  PacketHandler,
+  Registration,
+  Reply,
+  SendFailure,
+  ServiceHandler,
+  ServiceOptions,
+} from "./src/router/handlers.ts";
+export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";
 export type { EncodeOptions, PacketFields } from "./src/wire/packet_codec.ts";

@@ -8,9 +8,7 @@ import { UnreachableError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
-
-/** Given a packet that has arrived. */
-export type PacketHandler = (packet: Packet) => void;
+import type { Handlers, PacketHandler } from "./handlers.ts";
 
 /** How long a request waits for its reply unless told otherwise, in ms. */
 export const REQUEST_TIMEOUT = 5_000;
@@ -39,12 +37,14 @@ export interface CallSetup {
 export class Calls {
   readonly #contexts: ContextTable<PacketHandler>;
   readonly #clock: Clock;
+  readonly #handlers: Handlers;
   readonly #calls: Set<Call> = new Set();
 
   /** Constructs a new instance. */
-  constructor(contexts: ContextTable<PacketHandler>, clock: Clock) {
+  constructor(contexts: ContextTable<PacketHandler>, clock: Clock, handlers: Handlers) {
     this.#contexts = contexts;
     this.#clock = clock;
+    this.#handlers = handlers;
   }
 
   /**
@@ -57,6 +57,11 @@ export class Calls {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const ctx = this.#contexts.open((packet) => {
+        const { src, srv } = packet;
+        // A reply names no service, and comes from whom was asked, if it says so at all.
+        if (srv !== "" || src !== "" && src !== dst) {
+          return this.#handlers.drop(packet, `it is no reply in context ${ctx}`, srv || src);
+        }
         end();
         resolve(packet);
       });

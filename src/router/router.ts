@@ -6,24 +6,26 @@
  */
 
 import type { Channel } from "../channel/channel.ts";
-import {
-  type AlnError,
-  type AlnErrorCode,
-  ChannelError,
-  HandlerError,
-  PacketError,
-  UnreachableError,
-} from "../errors.ts";
+import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import type { MeshOptions } from "../mesh/control_plane.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
-import { utf8Size } from "../wire/bytes.ts";
-import { MAX_NAME_SIZE } from "../wire/limits.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
-import { Calls, type PacketHandler, REQUEST_TIMEOUT } from "./calls.ts";
+import { Arrivals } from "./arrivals.ts";
+import { Calls, REQUEST_TIMEOUT } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
+import {
+  checkName,
+  Handlers,
+  type PacketHandler,
+  type Registration,
+  type SendFailure,
+  type ServiceHandler,
+  type ServiceOptions,
+  textOf,
+} from "./handlers.ts";
 import {
   ChannelEvent,
   DropEvent,
@@ -31,39 +33,6 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
-
-/** Why a packet was not sent: a stable code, then words. */
-export type SendFailure = `${AlnErrorCode}: ${string}`;
-
-/**
- * Answers a request: to where it came from, in its context.
- *
- * @returns `null`, or why the reply was not sent.
- */
-export type Reply = (data?: PacketData, init?: PacketInit) => SendFailure | null;
-
-/** Serves the packets of a service. What it throws becomes a `drop` event. */
-export type ServiceHandler = (packet: Packet, reply: Reply) => void | Promise<void>;
-
-/** Options of {@linkcode Router.registerService}. */
-export interface ServiceOptions {
-  /**
-   * Advertised load, 1-65535: callers prefer the lowest.
-   *
-   * @default {1}
-   */
-  capacity?: number;
-  /** Unregisters the service when it aborts. */
-  signal?: AbortSignal;
-}
-
-/** A service that is registered; disposing of it unregisters it. */
-export interface Registration extends Disposable {
-  /** The service's name. */
-  readonly service: string;
-  /** Advertised load, 1-65535; assigning advertises the new value. */
-  capacity: number;
-}
 
 /** Options of {@linkcode Router.request}. */
 export interface RequestOptions {
@@ -106,14 +75,6 @@ interface Outcome {
   drops: DropEvent[];
 }
 
-/** A service, as the router holds it. */
-interface Service {
-  handler: ServiceHandler;
-  registration: Registration;
-  /** Stops listening to the signal that would unregister it. */
-  forget: () => void;
-}
-
 /**
  * A node of the mesh.
  *
@@ -149,10 +110,10 @@ export class Router extends EventTarget implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
-  readonly #services: Map<string, Service> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
+  readonly #handlers: Handlers;
   readonly #calls: Calls;
-  readonly #waiters: Set<(event: ServiceInfo | null) => void> = new Set();
+  readonly #arrivals: Arrivals = new Arrivals();
   readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
   readonly #news: (() => void)[] = [];
   #acting: boolean = false;
@@ -177,7 +138,12 @@ export class Router extends EventTarget implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock;
     this.#mesh = new Mesh(address, random, options);
     this.#contexts = new ContextTable(random);
-    this.#calls = new Calls(this.#contexts, this.#clock);
+    this.#handlers = new Handlers(this.#contexts, {
+      advertise: (service, capacity) => this.#apply(this.#mesh.offer(service, capacity)),
+      send: (packet) => this.send(packet),
+      report: (event) => this.#report(event),
+    });
+    this.#calls = new Calls(this.#contexts, this.#clock, this.#handlers);
   }
 
   /** Its name in the mesh. */
@@ -227,7 +193,7 @@ export class Router extends EventTarget implements AsyncDisposable {
     channel.onPacket = channel.onClose = channel.onDrop = null;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
-    this.#apply(this.#closing ? [] : effects); // Whoever leaves says no more.
+    this.#apply(effects);
   }
 
   // ── services ──────────────────────────────────────────────────────────────
@@ -237,6 +203,7 @@ export class Router extends EventTarget implements AsyncDisposable {
    *
    * @param service Its name, 1-255 bytes of UTF-8.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the name or the capacity does not fit.
+   * @throws {TypeError} If the handler is not a function.
    * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
    * @throws The signal's reason, if it has aborted.
    */
@@ -245,43 +212,8 @@ export class Router extends EventTarget implements AsyncDisposable {
     handler: ServiceHandler,
     options: ServiceOptions = {},
   ): Registration {
-    checkName("service", service);
-    const { capacity = 1, signal } = options;
-    checkCapacity(capacity);
-    signal?.throwIfAborted();
     if (this.#closing) throw closedError();
-
-    const forget = () => signal?.removeEventListener("abort", unregister);
-    const unregister = () => {
-      forget();
-      if (this.#services.get(service)?.registration === registration) {
-        this.#services.delete(service);
-        this.#apply(this.#mesh.offer(service, 0));
-      }
-    };
-    let current = capacity;
-    const registration: Registration = {
-      service,
-      get capacity() {
-        return current;
-      },
-      set capacity(value) {
-        checkCapacity(value);
-        current = value;
-        advertise(value);
-      },
-      [Symbol.dispose]: unregister,
-    };
-    const advertise = (value: number) => {
-      if (this.#services.get(service)?.registration === registration) {
-        this.#apply(this.#mesh.offer(service, value));
-      }
-    };
-    signal?.addEventListener("abort", unregister, { once: true });
-    this.#services.get(service)?.forget();
-    this.#services.set(service, { handler, registration, forget });
-    advertise(capacity);
-    return registration;
+    return this.#handlers.register(service, handler, options);
   }
 
   /**
@@ -289,7 +221,7 @@ export class Router extends EventTarget implements AsyncDisposable {
    * service that is not registered is fine.
    */
   unregisterService(service: string): void {
-    this.#services.get(service)?.registration[Symbol.dispose]();
+    this.#handlers.unregister(service);
   }
 
   /** Is told of every instance that comes, goes (capacity 0) or changes; `null` for nobody. */
@@ -318,23 +250,10 @@ export class Router extends EventTarget implements AsyncDisposable {
    */
   waitForService(service: string, options: { signal?: AbortSignal } = {}): Promise<string> {
     const { signal } = options;
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.#closing) throw closedError();
-      const found = this.#mesh.select(service);
-      if (found !== null) return resolve(found);
-      const waiter = (event: ServiceInfo | null) => {
-        if (event === null) return done(), reject(closedError());
-        if (event.service === service && event.capacity > 0) done(), resolve(event.address);
-      };
-      const onAbort = () => (done(), reject(signal!.reason));
-      const done = () => {
-        this.#waiters.delete(waiter);
-        signal?.removeEventListener("abort", onAbort);
-      };
-      this.#waiters.add(waiter);
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#closing) return Promise.reject(closedError());
+    const found = this.#mesh.select(service);
+    return found !== null ? Promise.resolve(found) : this.#arrivals.wait(service, signal);
   }
 
   // ── packets ───────────────────────────────────────────────────────────────
@@ -396,6 +315,11 @@ export class Router extends EventTarget implements AsyncDisposable {
    */
   request(service: string, data?: PacketData, options: RequestOptions = {}): Promise<Packet> {
     if (this.#closing) return Promise.reject(closedError());
+    try {
+      checkName("service", service);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const dst = options.dst || this.#mesh.select(service);
     if (dst === null) {
       const message = `Cannot call "${service}": nobody offers it`;
@@ -411,7 +335,7 @@ export class Router extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Opens a context: packets that come with its id, and without a service, go to the handler.
+   * Opens a context: packets that come with its id, and for no service of ours, go to the handler.
    *
    * @returns The id to send as `ctx`, 1-65535, not in use. Release it.
    * @throws {RangeError} If too many contexts are open.
@@ -477,13 +401,8 @@ export class Router extends EventTarget implements AsyncDisposable {
     await Promise.resolve(); // From here on #closing is set.
     this.#cancelTimer?.();
     this.#calls.failAll(closedError());
-    for (const waiter of [...this.#waiters]) waiter(null);
-    for (const [name, { forget }] of this.#services) {
-      forget();
-      this.#mesh.offer(name, 0); // Nobody is told: the neighbours will notice that we are gone.
-    }
-    this.#services.clear();
-    this.#contexts.clear();
+    this.#arrivals.failAll(closedError());
+    this.#handlers.clear();
     await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link)));
   }
 
@@ -509,6 +428,7 @@ export class Router extends EventTarget implements AsyncDisposable {
    * its own to the end, so that no neighbour hears old news after new.
    */
   #apply(effects: Effect[], outcome: Outcome | null = null): void {
+    if (this.#closing) effects = []; // Whoever leaves says no more: the neighbours will notice.
     for (const effect of effects) this.#effects.push({ effect, outcome });
     if (this.#acting) return;
     this.#acting = true;
@@ -530,7 +450,7 @@ export class Router extends EventTarget implements AsyncDisposable {
       }
       case "deliver":
         if (outcome) outcome.done = true;
-        this.#news.push(() => this.#deliver(effect.packet));
+        this.#news.push(() => this.#handlers.deliver(effect.packet));
         return;
       case "drop":
         return this.#drop(effect.packet, effect.error, outcome);
@@ -602,57 +522,12 @@ export class Router extends EventTarget implements AsyncDisposable {
   }
 
   #tellService(info: ServiceInfo): void {
-    for (const waiter of [...this.#waiters]) waiter(info);
+    this.#arrivals.tell(info);
     this.dispatchEvent(new ServiceEvent(info));
     const { service, capacity, address } = info;
-    this.#guard(null, "the capacity callback", () => {
+    this.#handlers.guard(null, "the capacity callback", () => {
       this.#onCapacity?.(service, capacity, address);
     });
-  }
-
-  /** Hands a packet to its service, else to its context. */
-  #deliver(packet: Packet): void {
-    const service = this.#services.get(packet.srv);
-    // A reply names no service. A request that does must not pass for one: contexts are the caller's.
-    const context = packet.srv === "" ? this.#contexts.get(packet.ctx) : undefined;
-    if (service) {
-      const reply = this.#replyTo(packet);
-      this.#guard(packet, `service "${packet.srv}"`, () => service.handler(packet, reply));
-    } else if (context) {
-      this.#guard(packet, `context ${packet.ctx}`, () => context(packet));
-    } else {
-      const [what, target] = packet.srv !== ""
-        ? [`nobody here offers "${packet.srv}"`, packet.srv]
-        : [`nobody waits in context ${packet.ctx}`, packet.dst];
-      const error = new UnreachableError(
-        "ERR_NO_SERVICE",
-        `Cannot deliver packet: ${what}`,
-        target,
-      );
-      this.#report(new DropEvent(packet, error));
-    }
-  }
-
-  #replyTo({ src, ctx }: Packet): Reply {
-    return (data, init = {}) => {
-      if (src === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
-      return this.send({ ...init, data: data ?? init.data, srv: "", dst: src, ctx });
-    };
-  }
-
-  /** Runs a handler of the application; what it throws becomes a `drop` event. */
-  #guard(packet: Packet | null, what: string, run: () => unknown): void {
-    const failed = (cause: unknown) => {
-      const why = `${what} threw "${textOf(cause)}"`;
-      const error = new HandlerError(`Cannot handle packet: ${why}`, { cause });
-      this.#report(new DropEvent(packet, error));
-    };
-    try {
-      const result = run(); // A handler may return anything, as long as it is not waited for.
-      if (result instanceof Promise) result.catch(failed);
-    } catch (error) {
-      failed(error);
-    }
   }
 }
 
@@ -662,33 +537,6 @@ function failure(error: unknown): SendFailure {
     error instanceof ChannelError;
   if (ours) return `${error.code}: ${error.message}`;
   return `ERR_PACKET_FIELD: Cannot read packet: it threw "${textOf(error)}"`;
-}
-
-/** What was thrown, in words. It need not be an error, nor even have a text. */
-function textOf(thrown: unknown): string {
-  try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
-  } catch {
-    return "something without a text";
-  }
-}
-
-function checkName(what: string, name: string): void {
-  if (typeof name !== "string") {
-    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept ${what}: it is not a string`);
-  }
-  const size = utf8Size(name);
-  if (size < 1 || size > MAX_NAME_SIZE) {
-    const why = `"${name}" takes ${size} bytes, not 1-${MAX_NAME_SIZE}`;
-    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept ${what}: ${why}`);
-  }
-}
-
-function checkCapacity(capacity: number): void {
-  if (!Number.isInteger(capacity) || capacity < 1 || capacity > 0xffff) {
-    const why = `${capacity} is not an integer in 1-65535`;
-    throw new PacketError("ERR_PACKET_FIELD", `Cannot accept capacity: ${why}`);
-  }
 }
 
 function closedError(): ChannelError {

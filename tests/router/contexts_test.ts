@@ -80,7 +80,7 @@ test("Router.releaseContext() ends a context; what comes later is told as a drop
   assert.deepEqual([heard, told], [["in time"], ["drop ERR_NO_SERVICE: late"]]);
 });
 
-test("Router.registerContextHandler() does not hear packets for services", {
+test("Router.registerContextHandler() hears packets for services only if they are not ours", {
   timeout: 10_000,
 }, async () => {
   const { routers: [a, b] } = await chain(["a", "b"]);
@@ -90,7 +90,7 @@ test("Router.registerContextHandler() does not hear packets for services", {
   b.send({ dst: "a", srv: "note", ctx, data: "1" });
   b.send({ dst: "a", srv: "unknown", ctx, data: "2" });
   await turn();
-  assert.deepEqual(heard, ["service: 1"]);
+  assert.deepEqual(heard, ["service: 1", "context: 2"]);
 });
 
 test("A context handler that throws or rejects is told as a drop event, and lives on", {

@@ -392,6 +392,22 @@ test("Router.request() is not answered by a request that happens to have its con
   assert.deepEqual(told, ["drop ERR_NO_SERVICE: not a reply"]);
 });
 
+test("Router.request() is not answered by somebody who was not asked", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  let ctx = 0;
+  c!.registerService("slow", (packet, reply) => {
+    ctx = packet.ctx;
+    assert.equal(b!.send({ dst: "a", ctx, data: "b was not asked" }), null);
+    setTimeout(() => reply("c was"));
+  });
+  await a!.waitForService("slow");
+  const told = record(a!);
+  assert.equal((await a!.request("slow")).text(), "c was");
+  assert.deepEqual(told, ["drop ERR_NO_SERVICE: b was not asked"]);
+});
+
 test("Router.send() in the middle of a channel's send() tells its failure as a drop event", {
   timeout: 10_000,
 }, async () => {
