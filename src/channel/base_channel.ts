@@ -103,14 +103,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       this.drop(error as PacketError, packet);
       return false;
     }
-    const admission = this.#queue.push(unit, this.sizeOf(unit), packet.net !== 0);
-    if (admission === "overrun") {
-      const what = "its queue cannot even hold what routers tell each other";
-      this.close(new ChannelError("ERR_CHANNEL_FULL", `Cannot keep channel: ${what}`));
-    } else if (admission === "queued") {
-      this.flush();
-    }
-    return admission === "queued";
+    return this.enqueue(unit, packet.net !== 0);
   }
 
   /**
@@ -175,6 +168,23 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
    */
   protected abstract shut(reason?: unknown): void;
 
+  /**
+   * Queues something encoded. What is control traffic goes first, and if there is no room for it,
+   * the channel closes.
+   *
+   * @returns `false` if there is no room.
+   */
+  protected enqueue(unit: Unit, control: boolean): boolean {
+    const admission = this.#queue.push(unit, this.sizeOf(unit), control);
+    if (admission === "overrun") {
+      const what = "its queue cannot even hold what routers tell each other";
+      this.close(new ChannelError("ERR_CHANNEL_FULL", `Cannot keep channel: ${what}`));
+    } else if (admission === "queued") {
+      this.flush();
+    }
+    return admission === "queued";
+  }
+
   /** Takes the next packet to send, control traffic first. */
   protected next(): Unit | undefined {
     return this.#queue.shift()?.unit;
@@ -198,15 +208,16 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     if (this.#state !== "open") return;
     if (this.#onPacket !== null && this.#early.length === 0) this.#onPacket(packet);
     else if (this.#early.length < MAX_EARLY_PACKETS) this.#early.push(packet);
-    else {this.drop(
-        new ChannelError("ERR_CHANNEL_FULL", "Cannot hold packet: nobody reads"),
-        packet,
-      );}
+    else this.drop(new ChannelError("ERR_CHANNEL_FULL", "Cannot hold packet: no reader"), packet);
   }
 
-  /** Says that the peer has sent its last: ends the channel in order. What came is still told. */
-  protected peerEnded(): void {
+  /**
+   * Says that the peer has sent its last: ends the channel as in order, though there may be a reason
+   * to tell. What came is still told.
+   */
+  protected peerEnded(reason?: unknown): void {
     this.#end();
+    this.#reason ??= reason;
   }
 
   /** Reports something that was dropped. */

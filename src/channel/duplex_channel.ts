@@ -46,6 +46,11 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
   /** Takes the next chunk to write, of one or more encoded packets. */
   protected abstract nextChunk(): OutgoingChunk<Out> | undefined;
 
+  /** What to write at an orderly end, if anything. */
+  protected farewell(): Out | undefined {
+    return undefined;
+  }
+
   /** Called when the peer has sent its last. */
   protected ended(): void {}
 
@@ -64,6 +69,8 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
       this.finish(reason);
     } else if (!this.#ending) {
       this.#ending = true;
+      const last = this.farewell();
+      if (last !== undefined) this.#writer.write(last).catch(() => {}); // close() will tell.
       this.#writer.close().then(
         () => {
           this.#outputOpen = false;

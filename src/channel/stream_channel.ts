@@ -9,11 +9,8 @@ import { PacketDecoder } from "../framing/packet_decoder.ts";
 import type { Bytes } from "../wire/bytes.ts";
 import type { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
+import { ByteChannel } from "./byte_channel.ts";
 import type { ByteDuplex, ChannelOptions } from "./channel.ts";
-import { DuplexChannel, type OutgoingChunk } from "./duplex_channel.ts";
-
-/** Frames are put together until they have so many bytes. */
-const BATCH_SIZE = 1 << 16;
 
 /** Options of a {@linkcode StreamChannel}. */
 export interface StreamChannelOptions extends ChannelOptions {
@@ -47,16 +44,13 @@ export interface StreamChannelOptions extends ChannelOptions {
  * await Promise.all([a.close(), b.close()]);
  * ```
  */
-export class StreamChannel extends DuplexChannel<Uint8Array, Bytes> {
+export class StreamChannel extends ByteChannel {
   readonly #decoder: PacketDecoder;
   readonly #crc: boolean;
 
   /** Constructs a new instance, which owns both streams. */
   constructor(duplex: ByteDuplex, options: StreamChannelOptions = {}) {
-    super(
-      duplex as { readable: ReadableStream<Uint8Array>; writable: WritableStream<Bytes> },
-      options,
-    );
+    super(duplex, options);
     this.#crc = options.crc ?? false;
     this.#decoder = new PacketDecoder({
       limit: options.limit,
@@ -68,29 +62,6 @@ export class StreamChannel extends DuplexChannel<Uint8Array, Bytes> {
   /** Frames a packet. */
   protected override encode(packet: Packet): Bytes {
     return encodeFrame(encodePacket(packet, { crc: this.#crc }));
-  }
-
-  /** The frame's length. */
-  protected override sizeOf(frame: Bytes): number {
-    return frame.length;
-  }
-
-  /** Puts frames together, so that many small ones cost one write. */
-  protected override nextChunk(): OutgoingChunk<Bytes> | undefined {
-    const frames: Bytes[] = [];
-    let size = 0;
-    for (let frame; size < BATCH_SIZE && (frame = this.next()) !== undefined;) {
-      frames.push(frame);
-      size += frame.length;
-    }
-    if (frames.length <= 1) return frames[0] && { chunk: frames[0], size };
-    const chunk = new Uint8Array(size);
-    let at = 0;
-    for (const frame of frames) {
-      chunk.set(frame, at);
-      at += frame.length;
-    }
-    return { chunk, size };
   }
 
   /** Takes bytes apart into packets. */

@@ -36,7 +36,9 @@ export class TcpChannel extends StreamChannel {
   /** Constructs a new instance, which owns the socket. */
   constructor(socket: ByteDuplex | NodeSocketLike, options: StreamChannelOptions = {}) {
     super(
-      "readable" in socket && isStream(socket.readable) ? socket : wrap(socket as NodeSocketLike),
+      "readable" in socket && isStream(socket.readable)
+        ? socket
+        : nodeSocketStreams(socket as NodeSocketLike),
       options,
     );
   }
@@ -48,7 +50,7 @@ function isStream(value: unknown): boolean {
 }
 
 /** A Node socket as Web Streams. Its two directions end one by one. */
-function wrap(socket: NodeSocketLike): ByteDuplex {
+export function nodeSocketStreams(socket: NodeSocketLike): ByteDuplex {
   let reading = true;
   let open = true;
   let release = () => {};

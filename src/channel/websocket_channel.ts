@@ -5,11 +5,11 @@
  */
 
 import { ChannelError, PacketError } from "../errors.ts";
-import { KissDecoder } from "../framing/kiss.ts";
+import { decodeMessage } from "../framing/packet_message.ts";
+import { CLOSE_CODE } from "../framing/websocket_close.ts";
 import type { Bytes } from "../wire/bytes.ts";
-import { MAX_JSON_LENGTH } from "../wire/limits.ts";
-import { Packet } from "../wire/packet.ts";
-import { encodePacket, parsePacket } from "../wire/packet_codec.ts";
+import type { Packet } from "../wire/packet.ts";
+import { encodePacket } from "../wire/packet_codec.ts";
 import { encodePacketJson } from "../wire/packet_json.ts";
 import { BaseChannel } from "./base_channel.ts";
 import type { ChannelOptions } from "./channel.ts";
@@ -55,13 +55,6 @@ const WINDOW = 1 << 16;
 
 /** How often a full socket is looked at, in ms: the standard has no event for it. */
 const POLL_INTERVAL = 10;
-
-const NORMAL_CLOSURE = 1000;
-const NO_STATUS = 1005; // What an orderly end without a code reads as.
-const GOING_AWAY = 1001;
-const OPEN_BRACE = 0x7b; // No packet begins with it.
-const FRAME_END = 0xc0;
-const text = new TextDecoder();
 
 /** A channel over a WebSocket, which may still be connecting. */
 export class WebSocketChannel extends BaseChannel<string | Bytes> {
@@ -113,7 +106,7 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     clearTimeout(this.#poll);
     this.#poll = undefined;
     if (this.#socket.readyState <= OPEN) {
-      this.#socket.close(NORMAL_CLOSURE, ""); // While connecting, too: the standard says so.
+      this.#socket.close(CLOSE_CODE.normal, ""); // While connecting, too: the standard says so.
     }
     if (reason !== undefined) this.finish(reason);
   }
@@ -139,55 +132,31 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
 
   #receive(data: unknown): void {
     if (!this.isOpen) return; // Some runtimes go on delivering after close().
+    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
     try {
-      for (const packet of this.#decode(data)) this.deliver(packet);
+      if (typeof message !== "string" && !(message instanceof Uint8Array)) {
+        throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
+      }
+      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
       this.drop(error);
     }
   }
 
-  /** What a message holds: JSON as text or bytes, a bare packet, or KISS frames. */
-  #decode(data: unknown): Packet[] {
-    if (typeof data === "string") return [Packet.fromJson(data)];
-    const bytes = data instanceof ArrayBuffer
-      ? new Uint8Array(data)
-      : data instanceof Uint8Array
-      ? data
-      : null;
-    if (bytes === null) throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
-    if (bytes.length > MAX_JSON_LENGTH) {
-      const why = `${bytes.length} bytes are more than ${MAX_JSON_LENGTH}`;
-      throw new PacketError("ERR_PACKET_FRAME", `Cannot accept message: ${why}`, MAX_JSON_LENGTH);
-    }
-    if (bytes[0] === OPEN_BRACE) return [Packet.fromJson(text.decode(bytes))];
-    const bare = bytes.at(-1) !== FRAME_END || isExact(bytes);
-    const packets = bare ? [bytes] : new KissDecoder().push(bytes);
-    return packets.map((packet) => Packet.fromBinary(packet, { repair: this.#repair }));
-  }
-
   #lost(code: number, reason: string): void {
     clearTimeout(this.#poll);
     this.#poll = undefined;
-    const orderly = code === NORMAL_CLOSURE || code === NO_STATUS || code === GOING_AWAY;
-    const why = `${code === 0 ? "the connection failed" : `code ${code}`}${
-      reason && `, ${reason}`
-    }`;
-    this.finish(
-      orderly
-        ? undefined
-        : new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep WebSocket open: ${why}`),
-    );
+    this.finish(closeReason(code, reason));
   }
 }
 
-/** Whether the bytes are one packet, no more and no less. */
-function isExact(bytes: Uint8Array): boolean {
-  try {
-    return parsePacket(bytes).size === bytes.length;
-  } catch {
-    return false;
-  }
+/** Why a WebSocket has closed, unless it did in order; code 0 is a connection that failed. */
+export function closeReason(code: number, reason: string): ChannelError | undefined {
+  const { normal, none, goingAway } = CLOSE_CODE;
+  if (code === normal || code === none || code === goingAway) return undefined;
+  const why = `${code === 0 ? "the connection failed" : `code ${code}`}${reason && `, ${reason}`}`;
+  return new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep WebSocket open: ${why}`);
 }
 
 /**

@@ -32,40 +32,11 @@ import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
 import { WebSocketChannel, type WebSocketChannelOptions } from "../channel/websocket_channel.ts";
+import type { Listener, TcpAddress } from "./sockets.ts";
 
-/** Where to connect to, or listen. */
-export interface TcpAddress {
-  /** Host name or IP address; by default this machine, or all of its interfaces to listen on. */
-  hostname?: string;
-  /** Port; 0 lets the system choose one to listen on. */
-  port: number;
-}
-
-/** Options of {@linkcode connectTls}. */
-export interface TlsConnectOptions extends StreamChannelOptions {
-  /** Certificates of authorities to trust beside the system's, in PEM. */
-  ca?: string[];
-  /** Our own certificate chain, in PEM, if the server wants one. */
-  cert?: string;
-  /** Its private key, in PEM. */
-  key?: string;
-}
-
-/** Options of {@linkcode listenTls}. */
-export interface TlsListenOptions extends StreamChannelOptions {
-  /** The server's certificate chain, in PEM. */
-  cert: string;
-  /** Its private key, in PEM. */
-  key: string;
-}
-
-/** Accepts connections until it is closed. */
-export interface TcpListener extends AsyncDisposable {
-  /** Where it listens; the port is the one really bound. */
-  readonly address: Required<TcpAddress>;
-  /** Stops accepting. Channels that are open live on. */
-  close(): Promise<void>;
-}
+export { connectTls, listenTls } from "./node_sockets.ts";
+export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** Read at once at most, in bytes. */
 const READ_SIZE = 1 << 16;
@@ -99,46 +70,6 @@ export async function connectTcp(
 }
 
 /**
- * Opens a TLS channel.
- *
- * @throws What `Deno.connectTls` throws, such as `Deno.errors.InvalidData` for a certificate that
- *   is not trusted.
- * @throws The signal's reason, if it aborts before the channel is open.
- */
-export async function connectTls(
-  address: TcpAddress,
-  options: TlsConnectOptions = {},
-): Promise<TcpChannel> {
-  const { signal, ca: caCerts, cert, key } = options;
-  signal?.throwIfAborted();
-  const identity = cert !== undefined && key !== undefined ? { cert, key } : {};
-  const connecting = Deno.connectTls({ ...address, caCerts, ...identity });
-  try {
-    const conn = await unlessAborted(connecting, signal);
-    await unlessAborted(conn.handshake(), signal); // Certificates are judged here.
-    return own(conn, options);
-  } catch (error) {
-    connecting.then((conn) => conn.close(), () => {}); // Nobody else will ever own this socket.
-    throw error;
-  }
-}
-
-/** Waits for something until the signal aborts. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/**
  * Accepts TCP channels.
  *
  * @param onChannel Given each channel, to own.
@@ -148,25 +79,8 @@ export function listenTcp(
   address: TcpAddress,
   onChannel: (channel: TcpChannel) => void,
   options: StreamChannelOptions = {},
-): Promise<TcpListener> {
+): Promise<Listener> {
   return Promise.resolve().then(() => accept(Deno.listen(address), onChannel, options));
-}
-
-/**
- * Accepts TLS channels.
- *
- * @param onChannel Given each channel, to own. Its peer may yet fail the handshake.
- * @throws What `Deno.listenTls` throws, such as `Deno.errors.AddrInUse`.
- */
-export function listenTls(
-  address: TcpAddress,
-  onChannel: (channel: TcpChannel) => void,
-  options: TlsListenOptions,
-): Promise<TcpListener> {
-  const { cert, key } = options;
-  return Promise.resolve().then(() =>
-    accept(Deno.listenTls({ ...address, cert, key }), onChannel, options)
-  );
 }
 
 /**
@@ -204,16 +118,16 @@ export function upgradeWebSocket(
 }
 
 /** Makes a connection a channel. */
-function own(conn: Deno.TcpConn | Deno.TlsConn, options: StreamChannelOptions): TcpChannel {
-  if ("setNoDelay" in conn) conn.setNoDelay(true); // A packet is whole: nothing to wait for.
+function own(conn: Deno.TcpConn, options: StreamChannelOptions): TcpChannel {
+  conn.setNoDelay(true); // A packet is whole: nothing to wait for.
   return new TcpChannel(duplex(conn), options);
 }
 
 function accept(
-  listener: Deno.Listener<Deno.TcpConn | Deno.TlsConn, Deno.NetAddr>,
+  listener: Deno.Listener<Deno.TcpConn, Deno.NetAddr>,
   onChannel: (channel: TcpChannel) => void,
   options: StreamChannelOptions,
-): TcpListener {
+): Listener {
   let open = true;
   let wake = () => {};
   const loop = async () => {
@@ -254,7 +168,7 @@ function accept(
  * A connection as Web Streams whose two directions end one by one: the connection's own streams
  * close it whole as soon as either ends, which the peer may see as a reset.
  */
-function duplex(conn: Deno.TcpConn | Deno.TlsConn): ByteDuplex {
+function duplex(conn: Deno.TcpConn): ByteDuplex {
   let directions = 2;
   let open = true;
   const close = () => {

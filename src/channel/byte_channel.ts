@@ -1,0 +1,44 @@
+/**
+ * What channels over a stream of bytes share: many small packets go out in one write.
+ *
+ * @module
+ */
+
+import type { Bytes } from "../wire/bytes.ts";
+import type { ByteDuplex, ChannelOptions } from "./channel.ts";
+import { DuplexChannel, type OutgoingChunk } from "./duplex_channel.ts";
+
+/** Encoded packets are put together until they have so many bytes. */
+const BATCH_SIZE = 1 << 16;
+
+/** A channel over `{ readable, writable }` of bytes, in a framing that is yet to be chosen. */
+export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
+  /** Constructs a new instance, which owns both streams. */
+  constructor(duplex: ByteDuplex, options: ChannelOptions = {}) {
+    // A stream that takes any bytes takes those that own their buffer.
+    super(duplex as ByteDuplex & { writable: WritableStream<Bytes> }, options);
+  }
+
+  /** How many bytes an encoded packet takes. */
+  protected override sizeOf(frame: Bytes): number {
+    return frame.length;
+  }
+
+  /** Puts encoded packets together, so that many small ones cost one write. */
+  protected override nextChunk(): OutgoingChunk<Bytes> | undefined {
+    const frames: Bytes[] = [];
+    let size = 0;
+    for (let frame; size < BATCH_SIZE && (frame = this.next()) !== undefined;) {
+      frames.push(frame);
+      size += frame.length;
+    }
+    if (frames.length <= 1) return frames[0] && { chunk: frames[0], size };
+    const chunk = new Uint8Array(size);
+    let at = 0;
+    for (const frame of frames) {
+      chunk.set(frame, at);
+      at += frame.length;
+    }
+    return { chunk, size };
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * {@linkcode ServerWebSocketChannel}: the server's side of a WebSocket, over the bytes of its
+ * connection once the handshake is done.
+ *
+ * @module
+ */
+
+import type { PacketError } from "../errors.ts";
+import { decodeMessage, MAX_MESSAGE_SIZE } from "../framing/packet_message.ts";
+import { CLOSE_CODE } from "../framing/websocket_close.ts";
+import {
+  encodeBinaryMessage,
+  encodeClose,
+  encodePong,
+  encodeTextMessage,
+  WebSocketDecoder,
+  type WebSocketEvent,
+} from "../framing/websocket_frames.ts";
+import type { Bytes } from "../wire/bytes.ts";
+import type { Packet } from "../wire/packet.ts";
+import { encodePacket } from "../wire/packet_codec.ts";
+import { encodePacketJson } from "../wire/packet_json.ts";
+import { ByteChannel } from "./byte_channel.ts";
+import type { ByteDuplex } from "./channel.ts";
+import { closeReason, type WebSocketChannelOptions } from "./websocket_channel.ts";
+
+/** Pongs that may wait to be sent, in bytes: whoever pings without reading gets no more. */
+const MAX_PONGS = 4_096;
+
+/** A channel over a WebSocket that was accepted. Runs wherever there are streams of bytes. */
+export class ServerWebSocketChannel extends ByteChannel {
+  readonly #binary: boolean;
+  readonly #repair: boolean;
+  readonly #decoder: WebSocketDecoder = new WebSocketDecoder({ limit: MAX_MESSAGE_SIZE });
+  #farewell: Bytes = encodeClose(CLOSE_CODE.normal);
+  #closed: boolean = false;
+
+  /**
+   * Constructs a new instance, which owns the streams.
+   *
+   * @param duplex The connection, right after the response that accepts the handshake.
+   * @param head What the client has sent since.
+   */
+  constructor(duplex: ByteDuplex, head: Uint8Array, options: WebSocketChannelOptions = {}) {
+    super(duplex, options);
+    this.#binary = options.format === "binary";
+    this.#repair = options.repair ?? true;
+    if (head.length > 0) queueMicrotask(() => this.receive(head));
+  }
+
+  /** Encodes a packet as a text or binary message. */
+  protected override encode(packet: Packet): Bytes {
+    return this.#binary
+      ? encodeBinaryMessage(encodePacket(packet))
+      : encodeTextMessage(encodePacketJson(packet));
+  }
+
+  /** Takes bytes apart into messages. */
+  protected override receive(chunk: Uint8Array): void {
+    this.#decoder.push(chunk, (event) => this.#take(event));
+  }
+
+  /** The Close that ends what we send. */
+  protected override farewell(): Bytes {
+    this.#closed = true; // Whoever has said so needs no Close in return.
+    return this.#farewell;
+  }
+
+  /** The connection has ended: in order only after a Close. */
+  protected override ended(): void {
+    if (this.#closed) return;
+    this.peerEnded(closeReason(CLOSE_CODE.abnormal, "it ended without a Close"));
+  }
+
+  #take(event: WebSocketEvent): void {
+    switch (event.kind) {
+      case "text":
+        return this.#takeMessage(event.text);
+      case "binary":
+        return this.#takeMessage(event.data);
+      case "ping":
+        if (this.bufferedBytes < MAX_PONGS) this.enqueue(encodePong(event.data), true);
+        return;
+      case "close":
+      case "violation":
+        this.#end(event.kind, event.code, event.reason);
+    }
+  }
+
+  #takeMessage(message: string | Uint8Array): void {
+    try {
+      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+    } catch (error) {
+      this.drop(error as PacketError);
+    }
+  }
+
+  /** The peer closes, or must be closed: answer with its code, or tell it what it did. */
+  #end(kind: "close" | "violation", code: number, reason: string): void {
+    this.#closed = true;
+    this.#farewell = code === CLOSE_CODE.none
+      ? encodeClose(CLOSE_CODE.normal)
+      : encodeClose(code, kind === "violation" ? reason : "");
+    this.peerEnded(closeReason(code, reason));
+  }
+}

@@ -1,0 +1,310 @@
+/**
+ * WebSocket framing (RFC 6455), as a server needs it: what clients send, taken apart strictly; what
+ * they are sent, put together.
+ *
+ * Layout of a frame: `fin: 1 | reserved: 3 | opcode: 4 | masked: 1 | length: 7`, then a longer length
+ * of 16 bits if that says 126, of 64 if it says 127, then four bytes of mask if masked, then the
+ * payload. Big-endian. No extension is ever negotiated, so the reserved bits are 0.
+ *
+ * Pure state; no I/O.
+ *
+ * @module
+ */
+
+import { type Bytes, decodeUtf8, encodeUtf8 } from "../wire/bytes.ts";
+import { CLOSE_CODE } from "./websocket_close.ts";
+
+const CONTINUATION = 0x0;
+const TEXT = 0x1;
+const BINARY = 0x2;
+const CLOSE = 0x8;
+const PING = 0x9;
+const PONG = 0xa;
+
+const FIN = 0x80;
+const RESERVED = 0x70;
+const OPCODE = 0x0f;
+const MASKED = 0x80;
+const LENGTH = 0x7f;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+
+/** Longest payload of a control frame, in bytes. */
+const MAX_CONTROL_SIZE = 125;
+
+/** Longest header: two bytes, a 64-bit length, a mask. */
+const MAX_HEADER_SIZE = 14;
+
+const INITIAL_CAPACITY = 256; // bytes: idle connections stay small
+
+/** Something that a peer has sent. */
+export type WebSocketEvent =
+  /** A whole text message. */
+  | { readonly kind: "text"; readonly text: string }
+  /** A whole binary message, owned by whoever gets it. */
+  | { readonly kind: "binary"; readonly data: Bytes }
+  /** A ping; send a pong with the same data. */
+  | { readonly kind: "ping"; readonly data: Bytes }
+  /** A pong. */
+  | { readonly kind: "pong" }
+  /** The peer closes: nothing follows. */
+  | { readonly kind: "close"; readonly code: number; readonly reason: string }
+  /** The peer broke the rules: close with this code; nothing follows. */
+  | { readonly kind: "violation"; readonly code: number; readonly reason: string };
+
+/** Thrown inside the decoder, told as an event. */
+class Violation extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A frame whose header has been read. */
+interface OpenFrame {
+  opcode: number;
+  fin: boolean;
+  /** Payload bytes still to come. */
+  left: number;
+  mask: Uint8Array;
+  /** Payload bytes seen: where the mask stands. */
+  seen: number;
+}
+
+/** Bytes that grow as they come in. */
+class Buffer {
+  #bytes: Bytes = new Uint8Array(INITIAL_CAPACITY);
+  size: number = 0;
+
+  /** Makes room for more and returns the whole store; the caller writes behind `size`. */
+  reserve(extra: number): Bytes {
+    if (this.size + extra > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.size + extra, 2 * this.#bytes.length));
+      grown.set(this.#bytes.subarray(0, this.size));
+      this.#bytes = grown;
+    }
+    return this.#bytes;
+  }
+
+  /** Takes what is in it; it starts empty and small again. */
+  take(): Bytes {
+    const bytes = this.#bytes.slice(0, this.size);
+    this.size = 0;
+    if (this.#bytes.length > INITIAL_CAPACITY) this.#bytes = new Uint8Array(INITIAL_CAPACITY);
+    return bytes;
+  }
+}
+
+/** Options of {@linkcode WebSocketDecoder}. */
+export interface WebSocketDecoderOptions {
+  /** Largest message, in bytes. */
+  limit: number;
+}
+
+/**
+ * Takes what a client sends in chunks of any size and gives back the messages in it. Never throws;
+ * after a close or a violation it ignores the rest.
+ */
+export class WebSocketDecoder {
+  readonly #limit: number;
+  readonly #header: Uint8Array = new Uint8Array(MAX_HEADER_SIZE);
+  #headerSize: number = 0;
+  #frame: OpenFrame | null = null;
+  /** Opcode of the message whose fragments come in; `null` between messages. */
+  #message: number | null = null;
+  readonly #data: Buffer = new Buffer();
+  readonly #control: Buffer = new Buffer();
+  #over: boolean = false;
+
+  /** Constructs a new instance. */
+  constructor(options: WebSocketDecoderOptions) {
+    this.#limit = options.limit;
+  }
+
+  /** Bytes held of a message that is not whole. */
+  get pending(): number {
+    return this.#data.size + this.#control.size + this.#headerSize;
+  }
+
+  /**
+   * Takes the next bytes.
+   *
+   * @param chunk Borrowed.
+   * @param onEvent Given each event, in order.
+   */
+  push(chunk: Uint8Array, onEvent: (event: WebSocketEvent) => void): void {
+    try {
+      for (let at = 0; at < chunk.length && !this.#over;) {
+        if (this.#frame === null) at = this.#readHeader(chunk, at);
+        if (this.#frame !== null) at = this.#readPayload(chunk, at, onEvent);
+      }
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.#over = true;
+      onEvent({ kind: "violation", code: error.code, reason: error.message });
+    }
+  }
+
+  /** Reads as much of a header as there is; opens the frame once it is whole. */
+  #readHeader(chunk: Uint8Array, at: number): number {
+    const header = this.#header;
+    while (at < chunk.length) {
+      header[this.#headerSize++] = chunk[at++]!;
+      if (this.#headerSize === 2) checkStart(header[0]!, header[1]!);
+      if (this.#headerSize >= 2 && this.#headerSize === headerSize(header[1]!)) {
+        this.#headerSize = 0;
+        this.#open(header);
+        break;
+      }
+    }
+    return at;
+  }
+
+  #open(header: Uint8Array): void {
+    const opcode = header[0]! & OPCODE;
+    const size = headerSize(header[1]!);
+    const length = payloadLength(header);
+    if (opcode < CLOSE) {
+      if (opcode === CONTINUATION) {
+        if (this.#message === null) throw protocol("a continuation of nothing");
+      } else {
+        if (this.#message !== null) throw protocol("a message inside another");
+        this.#message = opcode;
+      }
+      if (this.#data.size + length > this.#limit) {
+        throw new Violation(CLOSE_CODE.tooLarge, `a message of more than ${this.#limit} bytes`);
+      }
+    }
+    this.#frame = {
+      opcode,
+      fin: (header[0]! & FIN) !== 0,
+      left: length,
+      mask: header.slice(size - 4, size),
+      seen: 0,
+    };
+  }
+
+  /** Reads as much of the payload as there is; tells what it completes. */
+  #readPayload(
+    chunk: Uint8Array,
+    at: number,
+    onEvent: (event: WebSocketEvent) => void,
+  ): number {
+    const frame = this.#frame!;
+    const size = Math.min(frame.left, chunk.length - at);
+    const buffer = frame.opcode < CLOSE ? this.#data : this.#control;
+    const store = buffer.reserve(size);
+    const { mask } = frame;
+    for (let i = 0; i < size; i++) {
+      store[buffer.size + i] = chunk[at + i]! ^ mask[(frame.seen + i) & 3]!;
+    }
+    buffer.size += size;
+    frame.seen += size;
+    frame.left -= size;
+    if (frame.left === 0) {
+      this.#frame = null;
+      if (frame.opcode >= CLOSE) this.#tellControl(frame.opcode, onEvent);
+      else if (frame.fin) this.#tellMessage(onEvent);
+    }
+    return at + size;
+  }
+
+  #tellMessage(onEvent: (event: WebSocketEvent) => void): void {
+    const data = this.#data.take();
+    const isText = this.#message === TEXT;
+    this.#message = null;
+    if (!isText) return onEvent({ kind: "binary", data });
+    const text = decodeUtf8(data);
+    if (text === null) throw new Violation(CLOSE_CODE.badPayload, "text that is not UTF-8");
+    onEvent({ kind: "text", text });
+  }
+
+  #tellControl(opcode: number, onEvent: (event: WebSocketEvent) => void): void {
+    const data = this.#control.take();
+    if (opcode === PING) return onEvent({ kind: "ping", data });
+    if (opcode === PONG) return onEvent({ kind: "pong" });
+    if (data.length === 1) throw protocol("a close code of one byte");
+    const code = data.length === 0 ? CLOSE_CODE.none : data[0]! << 8 | data[1]!;
+    if (data.length > 0 && !mayBeSent(code)) throw protocol(`close code ${code}`);
+    const reason = decodeUtf8(data.subarray(2));
+    if (reason === null) throw new Violation(CLOSE_CODE.badPayload, "a reason that is not UTF-8");
+    this.#over = true;
+    onEvent({ kind: "close", code, reason });
+  }
+}
+
+/** Checks all that the first two bytes say. */
+function checkStart(first: number, second: number): void {
+  const opcode = first & OPCODE;
+  if (first & RESERVED) throw protocol("a reserved bit");
+  if (opcode > BINARY && opcode < CLOSE || opcode > PONG) throw protocol(`opcode ${opcode}`);
+  if (!(second & MASKED)) throw protocol("a frame without a mask");
+  if (opcode < CLOSE) return;
+  if (!(first & FIN)) throw protocol("a control frame in pieces");
+  if ((second & LENGTH) > MAX_CONTROL_SIZE) throw protocol("a control frame that is too long");
+}
+
+/** How long the header of a masked frame is, by its second byte. */
+function headerSize(second: number): number {
+  const length = second & LENGTH;
+  return 6 + (length === LENGTH_16 ? 2 : length === LENGTH_64 ? 8 : 0);
+}
+
+function payloadLength(header: Uint8Array): number {
+  const short = header[1]! & LENGTH;
+  if (short < LENGTH_16) return short;
+  const size = short === LENGTH_16 ? 2 : 8;
+  let length = 0;
+  for (let i = 2; i < 2 + size; i++) length = length * 256 + header[i]!;
+  if (length < LENGTH_16 || size === 8 && length <= 0xffff) throw protocol("a padded length");
+  return length;
+}
+
+/** Which codes a Close may carry: those defined, and those left to applications. */
+function mayBeSent(code: number): boolean {
+  return code >= 1000 && code <= 1003 || code >= 1007 && code <= 1014 ||
+    code >= 3000 && code <= 4999;
+}
+
+function protocol(what: string): Violation {
+  return new Violation(CLOSE_CODE.protocolError, `it sent ${what}`);
+}
+
+/** Puts a frame together, unmasked, as servers send it. Owned by the caller. */
+function encodeServerFrame(opcode: number, payload: Uint8Array): Bytes {
+  const { length } = payload;
+  const extra = length < LENGTH_16 ? 0 : length <= 0xffff ? 2 : 8;
+  const frame = new Uint8Array(2 + extra + length);
+  frame[0] = FIN | opcode;
+  frame[1] = extra === 0 ? length : extra === 2 ? LENGTH_16 : LENGTH_64;
+  for (let i = 1 + extra, rest = length; i > 1; i--, rest = Math.floor(rest / 256)) frame[i] = rest;
+  frame.set(payload, 2 + extra);
+  return frame;
+}
+
+/** A text message, as servers send it. */
+export function encodeTextMessage(text: string): Bytes {
+  return encodeServerFrame(TEXT, encodeUtf8(text));
+}
+
+/** A binary message, as servers send it. */
+export function encodeBinaryMessage(data: Uint8Array): Bytes {
+  return encodeServerFrame(BINARY, data);
+}
+
+/** The answer to a ping. */
+export function encodePong(data: Uint8Array): Bytes {
+  return encodeServerFrame(PONG, data);
+}
+
+/** A Close with a code, and a reason of at most 123 bytes. */
+export function encodeClose(code: number, reason: string = ""): Bytes {
+  let text = encodeUtf8(reason);
+  while (text.length > MAX_CONTROL_SIZE - 2) {
+    reason = reason.slice(0, -1);
+    text = encodeUtf8(reason);
+  }
+  return encodeServerFrame(CLOSE, Uint8Array.of(code >> 8, code & 0xff, ...text));
+}

@@ -1,0 +1,167 @@
+/**
+ * Connections by URL, in whichever runtime this is: one import for Deno, Bun, Node and browsers.
+ *
+ * | URL | what it is | where |
+ * | --- | --- | --- |
+ * | `tcp+aln://host:port` | KISS frames over TCP, as every old peer speaks | Deno, Bun, Node |
+ * | `tls+aln://host:port` | the same inside TLS | Deno, Bun, Node |
+ * | `ws://host:port/path`, `wss://…` | WebSocket | everywhere; to listen: Deno, Bun, Node |
+ *
+ * @example
+ * ```ts
+ * import { Router } from "@aln/mesh";
+ * import { connect, listen } from "@aln/mesh/net";
+ * import assert from "node:assert/strict";
+ *
+ * const server = new Router("server");
+ * server.registerService("ping", (_packet, reply) => void reply("pong"));
+ * const listener = await listen("tcp+aln://127.0.0.1:0", server); // 0: any free port
+ *
+ * const client = new Router("client");
+ * client.addChannel(await connect(listener.url));
+ * await client.waitForService("ping");
+ * assert.equal((await client.request("ping")).text(), "pong");
+ *
+ * await client.close();
+ * await listener.close();
+ * await server.close();
+ * ```
+ *
+ * @module
+ */
+
+import type { Channel } from "../channel/channel.ts";
+import type { StreamChannel } from "../channel/stream_channel.ts";
+import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
+import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+import type { WebSocketListenOptions } from "./websocket_server.ts";
+
+/** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
+export interface ConnectOptions extends TlsConnectOptions {
+  /**
+   * How packets are sent over a WebSocket. Every peer understands `"json"`.
+   *
+   * @default {"json"}
+   */
+  format?: "json" | "binary";
+}
+
+/** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
+export interface ListenOptions
+  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path"> {}
+
+/** Accepts connections until it is closed. */
+export interface UrlListener extends Listener {
+  /** What to connect to: the URL with the port that is really bound. */
+  readonly url: string;
+}
+
+/** What is given each channel: a router, or a function. */
+export type ChannelTarget = ((channel: Channel) => void) | {
+  /** As a router has it. */
+  addChannel(channel: Channel): void;
+};
+
+/** Every scheme, and whether it can be used where there are no sockets. */
+const SCHEMES = ["tcp+aln:", "tls+aln:", "ws:", "wss:"];
+
+/** The module of this runtime; `null` in a browser. */
+function runtime(): Promise<typeof import("./node.ts")> | null {
+  if ("Deno" in globalThis) return import("./deno.ts");
+  if ("Bun" in globalThis) return import("./bun.ts");
+  if ("process" in globalThis) return import("./node.ts");
+  return null;
+}
+
+/**
+ * Opens a channel.
+ *
+ * @param url See the table at the top.
+ * @throws {TypeError} If the URL is none of those, or cannot be used in this runtime.
+ * @throws What the runtime's connect throws; for a WebSocket, {@linkcode connectWebSocket}.
+ * @throws The signal's reason, if it aborts before the channel is open.
+ */
+export async function connect(
+  url: string | URL,
+  options: ConnectOptions = {},
+): Promise<StreamChannel | WebSocketChannel> {
+  const { protocol, href, address } = parse(url);
+  if (protocol === "ws:" || protocol === "wss:") return await connectWebSocket(href, options);
+  const sockets = await runtime();
+  if (sockets === null) {
+    throw new TypeError(`Cannot connect to ${href} from a browser: use a ws:// or wss:// URL`);
+  }
+  return protocol === "tcp+aln:"
+    ? await sockets.connectTcp(address, options)
+    : await sockets.connectTls(address, options);
+}
+
+/**
+ * Accepts channels.
+ *
+ * @param url See the table at the top. Port 0 lets the system choose. A WebSocket's path, unless it
+ *   is `/`, is the only one that accepts WebSockets.
+ * @param target A router, or a function that is given each channel, to own.
+ * @throws {TypeError} If the URL is none of those, if a certificate is missing, or in a browser.
+ * @throws What the runtime's listen throws.
+ */
+export async function listen(
+  url: string | URL,
+  target: ChannelTarget,
+  options: ListenOptions = {},
+): Promise<UrlListener> {
+  const { protocol, href, pathname, address } = parse(url);
+  const sockets = await runtime();
+  if (sockets === null) {
+    throw new TypeError(`Cannot listen on ${href} in a browser: a page can only connect`);
+  }
+  const { cert, key, ...rest } = options;
+  const secure = protocol === "tls+aln:" || protocol === "wss:";
+  if (secure && (cert === undefined || key === undefined)) {
+    throw new TypeError(`Cannot listen on ${href}: it needs the options cert and key`);
+  }
+  const onChannel = (channel: Channel) => {
+    if (typeof target === "function") target(channel);
+    else target.addChannel(channel);
+  };
+  const identity = secure ? { cert: cert!, key: key! } : {};
+  const listener = protocol === "tcp+aln:"
+    ? await sockets.listenTcp(address, onChannel, rest)
+    : protocol === "tls+aln:"
+    ? await sockets.listenTls(address, onChannel, { ...rest, cert: cert!, key: key! })
+    : await sockets.listenWebSocket(address, onChannel, {
+      ...rest,
+      ...identity,
+      path: pathname === "/" ? undefined : pathname,
+    });
+  const bound = new URL(href);
+  bound.port = String(listener.address.port);
+  return { ...listener, url: bound.href };
+}
+
+/** The parts of a URL that are of use here. */
+interface Target {
+  protocol: string;
+  href: string;
+  pathname: string;
+  address: Required<TcpAddress>;
+}
+
+function parse(url: string | URL): Target {
+  const { protocol, href, pathname, hostname, port } = new URL(url);
+  if (!SCHEMES.includes(protocol)) {
+    throw new TypeError(`Cannot use ${href}: it begins with none of ${SCHEMES.join(" ")}`);
+  }
+  if (hostname === "") throw new TypeError(`Cannot use ${href}: it names no host`);
+  const isWeb = protocol === "ws:" || protocol === "wss:";
+  if (port === "" && !isWeb) throw new TypeError(`Cannot use ${href}: it names no port`);
+  return {
+    protocol,
+    href,
+    pathname,
+    address: {
+      hostname: hostname.replace(/^\[|\]$/g, ""), // IPv6.
+      port: port === "" ? (protocol === "ws:" ? 80 : 443) : Number(port),
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * What every runtime's module exports: where to connect to, and what listens.
+ *
+ * @module
+ */
+
+import type { StreamChannelOptions } from "../channel/stream_channel.ts";
+
+/** Where to connect to, or listen. */
+export interface TcpAddress {
+  /** Host name or IP address; by default this machine, or all of its interfaces to listen on. */
+  hostname?: string;
+  /** Port; 0 lets the system choose one to listen on. */
+  port: number;
+}
+
+/** Options of `connectTls`. */
+export interface TlsConnectOptions extends StreamChannelOptions {
+  /** Certificates of authorities to trust in place of the system's, in PEM. */
+  ca?: string[];
+  /** Our own certificate chain, in PEM, if the server wants one. */
+  cert?: string;
+  /** Its private key, in PEM. */
+  key?: string;
+  /** The name that the server's certificate is to have; by default the host name. */
+  serverName?: string;
+}
+
+/** Options of `listenTls`. */
+export interface TlsListenOptions extends StreamChannelOptions {
+  /** The server's certificate chain, in PEM. */
+  cert: string;
+  /** Its private key, in PEM. */
+  key: string;
+  /**
+   * Authorities that clients' certificates are to be signed by, in PEM. If given, a client without
+   * such a certificate is refused (mutual TLS).
+   */
+  ca?: string[];
+}
+
+/** Accepts connections until it is closed. */
+export interface Listener extends AsyncDisposable {
+  /** Where it listens; the port is the one really bound. */
+  readonly address: Required<TcpAddress>;
+  /** Stops accepting. Channels that are open live on. */
+  close(): Promise<void>;
+}
+
+/** How long a TLS handshake may take, in ms. */
+export const HANDSHAKE_TIMEOUT = 10_000;

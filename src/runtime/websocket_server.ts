@@ -1,0 +1,170 @@
+/**
+ * WebSocket servers: one implementation for Deno, Bun and Node, on the HTTP server that all three
+ * have and on this library's own framing (RFC 6455).
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
+import { type NodeSocketLike, nodeSocketStreams } from "../channel/tcp_channel.ts";
+import type { WebSocketChannelOptions } from "../channel/websocket_channel.ts";
+import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
+import { encodeUtf8 } from "../wire/bytes.ts";
+import { builtin, listening } from "./node_sockets.ts";
+import type { Listener, TcpAddress } from "./sockets.ts";
+
+/** Options of {@linkcode listenWebSocket}. */
+export interface WebSocketListenOptions extends WebSocketChannelOptions {
+  /** The only path that accepts WebSockets; by default every path does. */
+  path?: string;
+  /**
+   * Pages that may connect, such as `https://example.org`; by default all may. Programs that are
+   * no browsers send no origin, and are not held back by this.
+   */
+  origins?: string[];
+  /**
+   * Decides whether a client may connect, before it is a WebSocket: a token in the URL, a cookie.
+   * If it throws, the client may not.
+   */
+  verify?: (request: Request) => boolean | Promise<boolean>;
+  /** Answers ordinary requests; by default they are told that this is for WebSockets. */
+  respond?: (request: Request) => Response | Promise<Response>;
+  /** The server's certificate chain, in PEM: makes this `wss:`. */
+  cert?: string;
+  /** Its private key, in PEM. */
+  key?: string;
+}
+
+/** What a key is followed by before it is hashed: RFC 6455, section 1.3. */
+const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/** The size of a key, in bytes. */
+const KEY_SIZE = 16;
+
+/** Why a handshake is refused, as an HTTP status. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * Accepts WebSockets, and answers ordinary HTTP requests beside them.
+ *
+ * @param onChannel Given each channel, open, to own.
+ * @throws What `node:http` reports, such as an error with the code `EADDRINUSE`.
+ */
+export async function listenWebSocket(
+  address: TcpAddress,
+  onChannel: (channel: ServerWebSocketChannel) => void,
+  options: WebSocketListenOptions = {},
+): Promise<Listener> {
+  const { cert, key } = options;
+  const secure = cert !== undefined && key !== undefined;
+  const server = secure
+    ? builtin("node:https").createServer({ cert, key })
+    : builtin("node:http").createServer();
+  const scheme = secure ? "https" : "http";
+
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    answer(incoming, outgoing, scheme, options).catch(() => outgoing.destroy());
+  });
+  server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Uint8Array) => {
+    const onError = () => socket.destroy();
+    socket.on("error", onError);
+    accept(incoming, scheme, options).then((reply) => {
+      if (socket.destroyed) return;
+      socket.write(reply);
+      const duplex = nodeSocketStreams(socket as unknown as NodeSocketLike);
+      socket.off("error", onError);
+      onChannel(new ServerWebSocketChannel(duplex, head, options));
+    }, (error) => {
+      const status = error instanceof Refusal ? error.status : 403;
+      const extra = status === 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
+      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n${extra}\r\n${error.message}`);
+    });
+  });
+  const listener = await listening(server, address);
+  const close = () => {
+    server.closeIdleConnections?.();
+    return listener.close();
+  };
+  return { address: listener.address, close, [Symbol.asyncDispose]: close };
+}
+
+/** Checks a handshake; returns the response that accepts it. */
+async function accept(
+  incoming: IncomingMessage,
+  scheme: string,
+  options: WebSocketListenOptions,
+): Promise<string> {
+  const { headers, method } = incoming;
+  if (method !== "GET") throw new Refusal(405, "Only GET opens a WebSocket");
+  if (!has(headers.upgrade, "websocket") || !has(headers.connection, "upgrade")) {
+    throw new Refusal(400, "This is no WebSocket handshake");
+  }
+  if (headers["sec-websocket-version"] !== "13") {
+    throw new Refusal(426, "Only version 13 is spoken");
+  }
+  const key = headers["sec-websocket-key"] ?? "";
+  if (!isKey(key)) throw new Refusal(400, "The key is not 16 bytes in base64");
+  const request = toRequest(incoming, scheme);
+  const { path, origins, verify } = options;
+  if (path !== undefined && new URL(request.url).pathname !== path) {
+    throw new Refusal(404, "There is no WebSocket here");
+  }
+  const { origin } = headers;
+  if (origins && origin !== undefined && !origins.includes(origin)) {
+    throw new Refusal(403, "This page may not connect");
+  }
+  if (verify && !await verify(request)) throw new Refusal(403, "You may not connect");
+  const digest = await crypto.subtle.digest("SHA-1", encodeUtf8(key + KEY_SUFFIX));
+  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${encodeBase64(new Uint8Array(digest))}\r\n\r\n`;
+}
+
+/** Whether a header's list has a word in it. */
+function has(header: string | undefined, word: string): boolean {
+  return header?.toLowerCase().split(",").some((part) => part.trim() === word) ?? false;
+}
+
+function isKey(key: string): boolean {
+  try {
+    return key.length === 24 && decodeBase64(key).length === KEY_SIZE;
+  } catch {
+    return false;
+  }
+}
+
+/** The head of a request in the standard form; its body is left where it is. */
+function toRequest(incoming: IncomingMessage, scheme: string): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    for (const one of [value ?? []].flat()) headers.append(name, one);
+  }
+  const { host = "localhost" } = incoming.headers;
+  const url = URL.parse(incoming.url ?? "/", `${scheme}://${host}`);
+  if (url === null) throw new Refusal(400, "The URL is not one");
+  return new Request(url, { method: incoming.method, headers });
+}
+
+async function answer(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scheme: string,
+  options: WebSocketListenOptions,
+): Promise<void> {
+  incoming.resume(); // Bodies are not asked for.
+  const respond = options.respond ??
+    (() =>
+      new Response("This is for WebSockets\n", { status: 426, headers: { upgrade: "websocket" } }));
+  const response = await respond(toRequest(incoming, scheme));
+  const body = new Uint8Array(await response.arrayBuffer());
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.end(body);
+}
