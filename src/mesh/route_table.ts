@@ -19,7 +19,7 @@ export const MAX_COST = 64;
 interface Offer {
   /** As the neighbour advertised it: 1 for itself. */
   cost: number;
-  /** Heard before we withdrew the destination: may not be used until it is heard again. */
+  /** Heard before we withdrew the destination: gone when `lostUntil` has passed. */
   stale: boolean;
 }
 
@@ -104,7 +104,7 @@ export class RouteTable {
     let best: LinkId | null = null;
     let bestCost = Infinity;
     for (const [link, offer] of offers) {
-      if (offer.stale || offer.cost > maxCost || offer.cost >= lowestTold) continue;
+      if (offer.cost > maxCost || offer.cost >= lowestTold) continue;
       if (offer.cost < bestCost || (offer.cost === bestCost && link === selected)) {
         best = link;
         bestCost = offer.cost;

@@ -376,6 +376,13 @@ test("Mesh ignores what others say of its own services", () => {
   assert.deepEqual(me.services(), ["ping@me 1"]);
 });
 
+test("Mesh keeps no room for what others say of its own services", () => {
+  const me = new Script({ maxServices: 1 });
+  me.up(1, "b");
+  me.service(1, "pong", "me", 1);
+  assert.deepEqual(me.service(1, "echo", "b", 1), ["! service echo@b 1"]);
+});
+
 test("Mesh takes service adverts with a src, padded, or from a router that miscounts", () => {
   const me = new Script();
   me.up(1, "b");
