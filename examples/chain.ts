@@ -3,15 +3,17 @@
  * two hops, send to many at once, and notice when the link is cut.
  *
  *     deno run examples/chain.ts
+ *     bun run examples/chain.ts
+ *     node examples/chain.ts
  *
  * @module
  */
 
 import { createChannelPair, Router } from "../mod.ts";
 
-await using left = new Router("left");
-await using middle = new Router("middle");
-await using right = new Router("right");
+const left = new Router("left");
+const middle = new Router("middle");
+const right = new Router("right");
 
 function link(a: Router, b: Router): () => void {
   const [here, there] = createChannelPair();
@@ -53,6 +55,7 @@ await lost;
 await left.request("upper", "still there?").catch((error) => {
   console.log(`after the cut: ${error.code}, ${error.message}`);
 });
+await Promise.all([left, middle, right].map((router) => router.close()));
 
 function next(router: Router, event: "service" | "route"): Promise<unknown> {
   return new Promise((resolve) => router.addEventListener(event, resolve, { once: true }));

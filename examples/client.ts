@@ -3,22 +3,21 @@
  *
  *     deno run --allow-net examples/client.ts tcp+aln://127.0.0.1:8001
  *     deno run --allow-net examples/client.ts ws://127.0.0.1:8080
+ *     bun run examples/client.ts tcp+aln://127.0.0.1:8001
+ *     node examples/client.ts tcp+aln://127.0.0.1:8001
  *
  * @module
  */
 
-import { connectWebSocket, Router } from "../mod.ts";
-import { connectTcp } from "../src/runtime/deno.ts";
+import process from "node:process";
+import { Router } from "../mod.ts";
+import { connect } from "../src/runtime/net.ts";
 
-const url = new URL(Deno.args[0] ?? "tcp+aln://127.0.0.1:8001");
+const url = process.argv[2] ?? "tcp+aln://127.0.0.1:8001";
 
-await using router = new Router(`client-${crypto.randomUUID().slice(0, 4)}`);
+const router = new Router(`client-${crypto.randomUUID().slice(0, 4)}`);
 try {
-  router.addChannel(
-    url.protocol === "tcp+aln:"
-      ? await connectTcp({ hostname: url.hostname, port: Number(url.port) })
-      : await connectWebSocket(url),
-  );
+  router.addChannel(await connect(url));
   const found = await router.waitForService("ping", { signal: AbortSignal.timeout(5_000) });
 
   const start = performance.now();
@@ -28,5 +27,7 @@ try {
 } catch (error) {
   console.error(`Cannot ping ${url}: ${(error as Error).message}`);
   console.error("Is a server running there? Start one with: deno task start");
-  Deno.exitCode = 1;
+  process.exitCode = 1;
+} finally {
+  await router.close();
 }
