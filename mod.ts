@@ -2,8 +2,9 @@
  * A mesh of routers: programs call each other's services by name, over any number of hops, with no
  * server in the middle.
  *
- * This module runs in Deno, Bun, Node and browsers. To open and accept connections under Deno, see
- * `@aln/mesh/deno`; for the wire format, `@aln/mesh/wire`; for tests, `@aln/mesh/testing`.
+ * This module runs in Deno, Bun, Node and browsers. To open and accept connections by URL, see
+ * `@aln/mesh/net`; for workers, pages of one origin, serial ports and Bluetooth, `@aln/mesh/channels`;
+ * for the wire format, `@aln/mesh/wire`; for tests, `@aln/mesh/testing`.
  *
  * @example
  * ```ts
@@ -29,34 +30,11 @@
 
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
-export {
-  BLE_UART,
-  type BleCharacteristicLike,
-  type BleEventSource,
-  type BleOptions,
-  type BleServiceLike,
-  openBle,
-} from "./src/channel/ble_channel.ts";
-export { BroadcastSegment, type BroadcastSegmentOptions } from "./src/channel/broadcast_segment.ts";
+export { ByteChannel } from "./src/channel/byte_channel.ts";
 export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
-export {
-  type ChunkedDuplex,
-  chunkedDuplex,
-  type ChunkedDuplexOptions,
-} from "./src/channel/chunked_duplex.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
-export {
-  type MessageLike,
-  MessagePortChannel,
-  type MessagePortLike,
-} from "./src/channel/message_port_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
-export {
-  openSerial,
-  type SerialOptions,
-  type SerialPortLike,
-} from "./src/channel/serial_channel.ts";
 export { StreamChannel, type StreamChannelOptions } from "./src/channel/stream_channel.ts";
 export { type NodeSocketLike, TcpChannel } from "./src/channel/tcp_channel.ts";
 export {

@@ -15,7 +15,10 @@ import { connect } from "../src/runtime/net.ts";
 
 const url = process.argv[2] ?? "ws://127.0.0.1:8080";
 const router = new Router(`edge-${crypto.randomUUID().slice(0, 4)}`);
-router.registerService("uptime", (_packet, reply) => void reply(`${process.uptime().toFixed(1)} s`));
+router.registerService(
+  "uptime",
+  (_packet, reply) => void reply(`${process.uptime().toFixed(1)} s`),
+);
 process.on("SIGINT", () => router.close().then(() => process.exit(0)));
 
 for (let pause = 500;; pause = Math.min(2 * pause, 10_000)) { // ms

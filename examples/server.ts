@@ -1,24 +1,29 @@
 /**
- * A mesh server: routers connect to it over TCP, browsers and others over WebSocket; on the same
- * HTTP port a small page shows what it knows.
+ * A mesh server: routers connect to it over TCP, browsers and others over WebSocket. On the same
+ * HTTP port is a page that shows the mesh, and joins it.
  *
  *     deno task start --tcp 8001 --http 8080 --address hub --join tcp+aln://other-host:8001
+ *     bun run examples/server.ts --address hub
+ *     node examples/server.ts --address hub
  *
  * @module
  */
 
+import process from "node:process";
 import { parseArgs } from "node:util";
 import { Router } from "../mod.ts";
-import { connectTcp, listenTcp, upgradeWebSocket } from "../src/runtime/deno.ts";
+import { connect, listen, type UrlListener } from "../src/runtime/net.ts";
+import { readProjectFile, serveFile } from "./static_files.ts";
 
 const USAGE = `usage: server.ts [--address NAME] [--tcp PORT] [--http PORT] [--host HOST]
-                 [--join tcp+aln://HOST:PORT]...
+                 [--join URL]...
 
   --address  name of this router in the mesh; default server-XXXX
   --tcp      port for routers over TCP; default 8001
   --http     port for WebSocket and the page; default 8080
   --host     interface to listen on; default 0.0.0.0, which is all of them
-  --join     another router to connect to, retried until it holds; any number of them`;
+  --join     another router to connect to, tcp+aln://HOST:PORT or ws://HOST:PORT,
+             retried until it holds; any number of them`;
 
 const RETRY_FIRST = 500; // ms
 const RETRY_MOST = 10_000; // ms
@@ -34,7 +39,10 @@ router.registerService("ping", (packet, reply) => {
 });
 router.registerService("echo", (packet, reply) => void reply(packet.data));
 router.registerService("time", (_packet, reply) => void reply(new Date().toISOString()));
-router.registerService("log", (packet) => say("log", `${packet.src || "?"}: ${packet.text()}`));
+router.registerService("log", (packet, reply) => {
+  say("log", `${packet.src || "?"}: ${packet.text()}`);
+  if (packet.ctx !== 0) reply("logged"); // Whoever calls it waits for an answer.
+});
 
 // ── one line per event ──────────────────────────────────────────────────────
 
@@ -57,56 +65,35 @@ router.addEventListener("drop", ({ error }) => say("drop", `${error.code}: ${err
 
 // ── ways in and out ─────────────────────────────────────────────────────────
 
-const { host } = options;
-const tcp = await listen(options.tcp, (address) => {
-  return listenTcp(address, (channel) => router.addChannel(channel));
-});
-const http = await listen(
-  options.http,
-  (address) => Deno.serve({ ...address, onListen() {} }, serve),
-);
-say("ready", `${router.address} on tcp+aln://${host}:${tcp.address.port}`);
-say("ready", `${router.address} on ws://${host}:${http.addr.port}`);
-say("ready", `page at http://localhost:${http.addr.port}/`);
+const tcp = await open("tcp+aln", options.tcp);
+const http = await open("ws", options.http);
+say("ready", `${router.address} on tcp+aln://${options.host}:${tcp.address.port}`);
+say("ready", `${router.address} on ws://${options.host}:${http.address.port}`);
+say("ready", `page at http://localhost:${http.address.port}/`);
 for (const url of options.join) join(url);
 
 /** Listens on a port, or says why that cannot be and ends. */
-async function listen<T>(
-  port: number,
-  open: (address: { hostname: string; port: number }) => T | Promise<T>,
-): Promise<T> {
+async function open(scheme: string, port: number): Promise<UrlListener> {
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   try {
-    return await open({ hostname: host, port });
+    return await listen(`${scheme}://${host}:${port}`, router, { respond });
   } catch (error) {
-    console.error(`Cannot listen on ${host}:${port}: ${(error as Error).message}`);
-    Deno.exit(1);
+    console.error(`Cannot listen on ${host}:${port}: ${reason(error)}`);
+    process.exit(1);
   }
-}
-
-function serve(request: Request): Response {
-  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-    const { response, channel } = upgradeWebSocket(request);
-    router.addChannel(channel);
-    return response;
-  }
-  const headers = { "content-type": "text/html; charset=utf-8" };
-  return new URL(request.url).pathname === "/"
-    ? new Response(page(), { headers })
-    : new Response("Not found", { status: 404 });
 }
 
 /** Keeps a connection to another router: made again, with growing pauses, whenever it is lost. */
 async function join(url: URL): Promise<void> {
   for (let pause = RETRY_FIRST; !stop.signal.aborted; pause = Math.min(2 * pause, RETRY_MOST)) {
     try {
-      const address = { hostname: url.hostname, port: Number(url.port) };
-      const channel = await connectTcp(address);
+      const channel = await connect(url);
       router.addChannel(channel);
       say("join", `connected to ${url.host}`);
       pause = RETRY_FIRST / 2;
       await channel.closed;
     } catch (error) {
-      if (!stop.signal.aborted) say("join", `${url.host}: ${(error as Error).message}`);
+      if (!stop.signal.aborted) say("join", `${url.host}: ${reason(error)}`);
     }
     await sleep(pause);
   }
@@ -122,37 +109,42 @@ function sleep(duration: number): Promise<void> {
   });
 }
 
-// ── the page ────────────────────────────────────────────────────────────────
-
-function page(): string {
-  const routes = router.routes().map(({ address, cost, via }) => [address, hops(cost), via]);
-  const services = router.services()
-    .map(({ service, address, capacity }) => [service, address, String(capacity)]);
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="refresh" content="2">
-<title>${escape(router.address)}</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 40rem; padding: 0 1rem }
-  table { border-collapse: collapse; width: 100% }
-  th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid #8884 }
-  :root { color-scheme: light dark }
-</style>
-<h1>${escape(router.address)}</h1>
-<h2>Routes</h2>
-${table(["Router", "Distance", "By way of"], routes, "No other router is connected yet.")}
-<h2>Services</h2>
-${table(["Service", "At", "Capacity"], services, "No services.")}
-</html>`;
+/** Why a socket failed. What happens most, every runtime says in other words. */
+function reason(error: unknown): string {
+  const { code, message } = error as Error & { code?: string };
+  if (code === "EADDRINUSE") return "Address already in use";
+  if (code === "ECONNREFUSED") return "Connection refused";
+  return message;
 }
 
-function table(head: string[], rows: string[][], nothing: string): string {
-  if (rows.length === 0) return `<p>${nothing}</p>`;
-  const row = (tag: string) => (cells: string[]) =>
-    `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
-  return `<table>${row("th")(head)}${rows.map(row("td")).join("")}</table>`;
+// ── the page ────────────────────────────────────────────────────────────────
+
+async function respond(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  try {
+    if (pathname !== "/") return await serveFile(pathname);
+    const headers = { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" };
+    return new Response(await page(), { headers });
+  } catch (error) {
+    say("page", (error as Error).message); // Such as a permission that was not given.
+    return new Response(`${(error as Error).message}\n`, { status: 500 });
+  }
+}
+
+/** The page with what is known now already in it: it is of use before, and without, its script. */
+async function page(): Promise<string> {
+  const routes = router.routes().map(({ address, cost, via }) => [address, hops(cost), via]);
+  const services = router.services()
+    .map(({ service, address, capacity }) => [service, address, `${capacity}`]);
+  return (await readProjectFile("examples/browser/index.html"))
+    .replaceAll(">ALN mesh<", () => `>${escape(router.address)}<`)
+    .replace(/<tbody id="routes".*?>/, (tag) => tag + tableRows(routes))
+    .replace(/<tbody id="services".*?>/, (tag) => tag + tableRows(services));
+}
+
+function tableRows(rows: string[][]): string {
+  const cells = (row: string[]) => row.map((cell) => `<td>${escape(cell)}</td>`).join("");
+  return rows.map((row) => `<tr>${cells(row)}</tr>`).join("");
 }
 
 function escape(text: string): string {
@@ -165,17 +157,17 @@ function hops(cost: number): string {
 
 // ── beginning and end ───────────────────────────────────────────────────────
 
-Deno.addSignalListener("SIGINT", end);
-if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", end);
+process.on("SIGINT", end);
+process.on("SIGTERM", end);
 
 async function end(): Promise<void> {
   if (stop.signal.aborted) return;
   stop.abort(new Error("the server ends"));
   say("end", "closing");
   await tcp.close();
+  await http.close();
   await router.close();
-  await http.shutdown();
-  Deno.exit(0);
+  process.exit(0);
 }
 
 interface Options {
@@ -189,7 +181,6 @@ interface Options {
 function readArguments(): Options {
   try {
     const { values } = parseArgs({
-      args: Deno.args,
       options: {
         address: { type: "string" },
         host: { type: "string", default: "0.0.0.0" },
@@ -201,7 +192,7 @@ function readArguments(): Options {
     });
     if (values.help) {
       console.log(USAGE);
-      Deno.exit(0);
+      process.exit(0);
     }
     const random = crypto.getRandomValues(new Uint16Array(1))[0]!.toString(16).padStart(4, "0");
     return {
@@ -213,7 +204,7 @@ function readArguments(): Options {
     };
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`);
-    Deno.exit(2);
+    process.exit(2);
   }
 }
 
@@ -225,6 +216,7 @@ function port(option: string, text: string): number {
 
 function target(text: string): URL {
   const url = URL.parse(text);
-  if (url?.protocol === "tcp+aln:" && url.hostname && url.port) return url;
-  throw new Error(`Cannot use --join: "${text}" is not tcp+aln://HOST:PORT`);
+  const known = /^((tcp|tls)\+aln|wss?):$/.test(url?.protocol ?? "");
+  if (url && known && url.hostname && (url.port || url.protocol.startsWith("ws"))) return url;
+  throw new Error(`Cannot use --join: "${text}" is not tcp+aln://HOST:PORT or ws://HOST:PORT`);
 }

@@ -34,41 +34,44 @@ const TYPES: Record<string, string> = {
  * Answers a request for a file.
  *
  * @param pathname Of the request's URL.
+ * @throws What reading it throws, but for a file that does not exist.
  */
 export async function serveFile(pathname: string): Promise<Response> {
   if (/^\/app(\/[\w-]+)*$/.test(pathname)) return redirect(`${pathname}/`); // A page's folder.
   const path = pathname === "/mod.js" ? "/mod.ts" : pathname.replace(/\/$/, "/index.html");
-  if (!SERVED.test(path)) return plain(404, "Not found");
+  if (!SERVED.test(path)) return notFound();
+  let text: string;
   try {
-    const extension = path.slice(path.lastIndexOf(".") + 1);
-    const text = await readExample(path.replace(/^\/app\//, "/examples/browser/"));
-    return new Response(extension === "ts" ? stripTypes(text) : text, {
-      headers: {
-        "cache-control": "no-cache", // A change shows when the page is loaded again.
-        "content-type": TYPES[extension]!,
-        "x-content-type-options": "nosniff",
-      },
-    });
+    text = await readProjectFile(path.slice(1).replace(/^app\//, "examples/browser/"));
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    return code === "ENOENT" ? plain(404, "Not found") : plain(500, message);
+    if ((error as { code?: string }).code === "ENOENT") return notFound();
+    throw error;
   }
+  const extension = path.slice(path.lastIndexOf(".") + 1);
+  return new Response(extension === "ts" ? stripTypes(text) : text, {
+    headers: {
+      "cache-control": "no-cache", // A change shows when the page is loaded again.
+      "content-type": TYPES[extension]!,
+      "x-content-type-options": "nosniff",
+    },
+  });
 }
 
-/** Reads a file of this repository. */
-export function readExample(path: string): Promise<string> {
-  return readFile(new URL(`.${path}`, ROOT), "utf8");
+/**
+ * Reads a file of this project.
+ *
+ * @param path From the folder that holds `mod.ts`.
+ */
+export function readProjectFile(path: string): Promise<string> {
+  return readFile(new URL(path, ROOT), "utf8");
 }
 
 function redirect(location: string): Response {
   return new Response(null, { status: 308, headers: { location } });
 }
 
-function plain(status: number, text: string): Response {
-  return new Response(`${text}\n`, {
-    status,
-    headers: { "content-type": "text/plain; charset=utf-8" },
-  });
+function notFound(): Response {
+  return new Response("Not found\n", { status: 404 });
 }
 
 /** What the runtimes have for this. */

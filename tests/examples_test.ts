@@ -1,253 +1,374 @@
 /**
- * The examples, each run as a process of its own, as its header says.
+ * The examples, each run as a process of its own, as its header says, in each runtime.
  */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { connectWebSocket, Router } from "../mod.ts";
-import { connectTcp } from "../src/runtime/deno.ts";
+import { Router } from "../mod.ts";
+import { connect } from "../src/runtime/net.ts";
 import { freePort, Program, ready, ROOT, startServer } from "./support/process.ts";
+import { deno, type Runtime, runtimes } from "./support/process_runtimes.ts";
 
 const TIMEOUT = 60_000;
 
-/** The arguments of `deno` in the commands that a file's header shows. */
-function shownCommands(file: string): string[][] {
+/** The commands that a file's header shows for a runtime. */
+function shownCommands(file: string, runtime: Runtime): string[][] {
   const header = Deno.readTextFileSync(ROOT + file).split("*/")[0]!;
-  return [...header.matchAll(/^ \* {5}deno (.+)$/gm)].map(([, args]) => args!.split(" "));
+  return [...header.matchAll(/^ \* {5}(deno|bun|node) (.+)$/gm)]
+    .filter(([, name]) => name === runtime.name)
+    .map(([, , args]) => [runtime.path, ...args!.split(" ")]);
 }
 
-describe("examples/chain.ts", () => {
-  test("prints what three routers in a row do", { timeout: TIMEOUT }, async () => {
-    const [args] = shownCommands("examples/chain.ts");
-    await using program = new Program(...args!);
-    assert.deepEqual(await program.ended(), {
-      code: 0,
-      signal: null,
-      stdout: [
-        'left found "upper" at right, 2 hops away via middle',
-        'left asked for "hello" and got "HELLO"',
-        'left heard "good morning"',
-        'middle heard "good morning"',
-        'right heard "good morning"',
-        'after the cut: ERR_NO_SERVICE, Cannot call "upper": nobody offers it',
-        "",
-      ].join("\n"),
-      stderr: "",
+for (const runtime of runtimes) {
+  const { skip, label } = runtime;
+  const network = { timeout: TIMEOUT, skip };
+
+  describe(`examples/chain.ts in ${label}`, () => {
+    test("prints what three routers in a row do", network, async () => {
+      const [command] = shownCommands("examples/chain.ts", runtime);
+      await using program = new Program(...command!);
+      assert.deepEqual(await program.ended(), {
+        code: 0,
+        signal: null,
+        stdout: [
+          'left found "upper" at right, 2 hops away via middle',
+          'left asked for "hello" and got "HELLO"',
+          'left heard "good morning"',
+          'middle heard "good morning"',
+          'right heard "good morning"',
+          'after the cut: ERR_NO_SERVICE, Cannot call "upper": nobody offers it',
+          "",
+        ].join("\n"),
+        stderr: "",
+      });
     });
   });
-});
 
-describe("examples/client.ts", () => {
-  test("finds ping, calls it and prints the round trip, over TCP and WebSocket", {
-    timeout: TIMEOUT,
-  }, async () => {
-    const server = await startServer("hub");
-    await using _ = server.program;
-    const commands = shownCommands("examples/client.ts");
-    assert.deepEqual(commands.map((args) => args.at(-1)!.split(":")[0]), ["tcp+aln", "ws"]);
-    for (const args of commands) {
-      const url = args.pop()!.startsWith("ws:") ? server.ws : server.tcp;
-      await using program = new Program(...args, url);
-      const { code, stdout, stderr } = await program.ended();
-      assert.match(stdout, /^hub answered "pong:hello" in \d+\.\d ms\n$/);
-      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-    }
-  });
-
-  test("says what to do when no server is there", { timeout: TIMEOUT }, async () => {
-    const port = await freePort();
-    for (const url of [`tcp+aln://127.0.0.1:${port}`, `ws://127.0.0.1:${port}`]) {
-      await using program = new Program("run", "--allow-net", "examples/client.ts", url);
-      const { code, stdout, stderr } = await program.ended();
-      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-      assert.match(stderr, /^Cannot ping \S+: .+\nIs a server running there\? .+\n$/);
-    }
-  });
-});
-
-describe("examples/server.ts", () => {
-  const run = ["run", "--allow-net", "examples/server.ts"];
-
-  test("starts with the command in its header", { timeout: TIMEOUT }, async () => {
-    const [shown] = shownCommands("examples/server.ts");
-    const [task, start, ...options] = shown!;
-    assert.deepEqual([task, start], ["task", "start"]);
-    const port = await freePort();
-    const values: Record<string, string> = {
-      "--tcp": "0",
-      "--http": "0",
-      "--join": `tcp+aln://127.0.0.1:${port}`,
-    };
-    const args = options.map((arg, i) => values[options[i - 1] ?? ""] ?? arg);
-    await using program = new Program("task", "start", ...args);
-    const { page } = await ready(program);
-    await program.line(new RegExp(` join +127\\.0\\.0\\.1:${port}: .*refused`));
-    const response = await fetch(page);
-    assert.match(await response.text(), /<h1>hub<\/h1>/);
-    program.signal("SIGINT");
-    assert.equal((await program.ended()).code, 0);
-  });
-
-  test("--help prints every option and ends", { timeout: TIMEOUT }, async () => {
-    for (const flag of ["--help", "-h"]) {
-      await using program = new Program(...run, flag);
-      const { code, stdout, stderr } = await program.ended();
-      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-      for (const option of ["--address", "--tcp", "--http", "--host", "--join"]) {
-        assert.match(stdout, new RegExp(`^ +${option} `, "m"));
-      }
-    }
-  });
-
-  const mistakes: Record<string, { args: string[]; message: RegExp }> = {
-    "a port that is no number": { args: ["--tcp", "many"], message: /--tcp: "many" is not a port/ },
-    "a port that is too large": {
-      args: ["--http", "65536"],
-      message: /--http: "65536" is not a port in 0-65535/,
-    },
-    "a port without a value": { args: ["--tcp"], message: /--tcp/ },
-    "an unknown option": { args: ["--frobnicate"], message: /--frobnicate/ },
-    "an argument too many": { args: ["8001"], message: /8001/ },
-    "a join that is no URL": { args: ["--join", "there"], message: /--join: "there" is not tcp/ },
-    "a join without a port": {
-      args: ["--join", "tcp+aln://there"],
-      message: /--join: "tcp\+aln:\/\/there" is not tcp\+aln:\/\/HOST:PORT/,
-    },
-    "a join over HTTP": {
-      args: ["--join", "http://there:80"],
-      message: /--join: "http:\/\/there:80" is not tcp/,
-    },
-    "an empty address": { args: ["--address", ""], message: /address/ },
-    "an address too long": { args: ["--address", "x".repeat(256)], message: /256 bytes/ },
-  };
-  for (const [what, { args, message }] of Object.entries(mistakes)) {
-    test(`refuses ${what} with exit code 2 and says so`, { timeout: TIMEOUT }, async () => {
-      await using program = new Program(...run, ...args);
-      const { code, stdout, stderr } = await program.ended();
-      assert.deepEqual({ code, stdout }, { code: 2, stdout: "" }, stderr);
-      assert.match(stderr.split("\n")[0]!, message);
-      assert.match(stderr, /^usage: server\.ts /m);
-    });
-  }
-
-  test("says clearly that a port is taken", { timeout: TIMEOUT }, async () => {
-    const first = await startServer("first");
-    await using _ = first.program;
-    const { port } = new URL(first.tcp);
-    await using second = new Program(
-      ...[...run, "--host", "127.0.0.1", "--tcp", port, "--http", "0"],
+  describe(`examples/client.ts in ${label}`, () => {
+    test(
+      "finds ping, calls it and prints the round trip, over TCP and WebSocket",
+      network,
+      async () => {
+        const server = await startServer("hub");
+        await using _ = server.program;
+        const [shown] = shownCommands("examples/client.ts", runtime);
+        assert.match(shown!.at(-1)!, /^tcp\+aln:/);
+        for (const url of [server.tcp, server.ws]) {
+          await using program = new Program(...shown!.slice(0, -1), url);
+          const { code, stdout, stderr } = await program.ended();
+          assert.match(stdout, /^hub answered "pong:hello" in \d+\.\d ms\n$/, stderr);
+          assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        }
+      },
     );
-    const { code, stderr } = await second.ended();
-    assert.equal(code, 1);
-    assert.match(stderr, /^Cannot listen on .*: Address already in use/);
-    assert.doesNotMatch(stderr, /^ +at /m);
+
+    test("says what to do when no server is there", network, async () => {
+      const port = await freePort();
+      for (const url of [`tcp+aln://127.0.0.1:${port}`, `ws://127.0.0.1:${port}`, "nowhere"]) {
+        await using program = new Program(...runtime.run, "examples/client.ts", url);
+        const { code, stdout, stderr } = await program.ended();
+        assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+        assert.match(stderr, /^Cannot ping \S+: .+\nIs a server running there\? .+\n$/);
+      }
+    });
   });
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    test(`ends in order on ${signal}, with everybody connected`, { timeout: TIMEOUT }, async () => {
-      const nobody = `tcp+aln://127.0.0.1:${await freePort()}`;
-      const { program, tcp, ws } = await startServer("hub", { join: [nobody] });
+  describe(`examples/edge.ts in ${label}`, () => {
+    test("offers uptime, and again when the server comes back", network, async () => {
+      const [shown] = shownCommands("examples/edge.ts", runtime);
+      const port = await freePort();
+      await using program = new Program(...shown!.slice(0, -1), `ws://127.0.0.1:${port}`);
+      await program.errorLine(/connection failed$/); // It is there before the server.
+      let from = 0;
+      for (const address of ["hub", "hub-again"]) {
+        const hub = await startServer(address, { http: port });
+        await using _ = hub.program;
+        const [, edge] = await program.line(/^(edge-\w{4}) joined ws:/, from);
+        from = program.lines;
+        await using router = new Router("guest");
+        await connectTo(router, hub.tcp);
+        assert.equal(await router.waitForService("uptime"), edge);
+        assert.match((await router.request("uptime")).text(), /^\d+\.\d s$/);
+        assert.deepEqual(router.serviceAddresses("uptime"), [edge]);
+        if (address === "hub-again") {
+          program.signal("SIGINT");
+          assert.equal((await program.ended()).code, 0);
+          await hub.program.line(new RegExp(` route +${edge} lost$`));
+        } else {
+          hub.program.signal("SIGKILL");
+          await program.line(/^lost ws:/);
+        }
+      }
+    });
+  });
+
+  describe(`examples/server.ts in ${label}`, () => {
+    const run = [...runtime.run, "examples/server.ts"];
+
+    test("starts with the command in its header", network, async () => {
+      const [shown] = shownCommands("examples/server.ts", runtime);
+      const port = await freePort();
+      const values: Record<string, string> = {
+        "--tcp": "0",
+        "--http": "0",
+        "--join": `tcp+aln://127.0.0.1:${port}`,
+      };
+      const given = Object.entries(values).filter(([option]) => !shown!.includes(option));
+      const args = shown!.map((arg, i) => values[shown![i - 1] ?? ""] ?? arg);
+      await using program = new Program(...args, ...given.flat());
+      const { page } = await ready(program);
+      await program.line(new RegExp(` join +127\\.0\\.0\\.1:${port}: Connection refused`));
+      const response = await fetch(page);
+      assert.match(await response.text(), /<h1>hub<\/h1>/);
+      program.signal("SIGINT");
+      assert.equal((await program.ended()).code, 0);
+    });
+
+    test("--help prints every option and ends", network, async () => {
+      for (const flag of ["--help", "-h"]) {
+        await using program = new Program(...run, flag);
+        const { code, stdout, stderr } = await program.ended();
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        for (const option of ["--address", "--tcp", "--http", "--host", "--join"]) {
+          assert.match(stdout, new RegExp(`^ +${option} `, "m"));
+        }
+      }
+    });
+
+    const mistakes: [string[], RegExp][] = [
+      [["--tcp", "many"], /--tcp: "many" is not a port/],
+      [["--http", "65536"], /--http: "65536" is not a port in 0-65535/],
+      [["--tcp"], /--tcp/],
+      [["--frobnicate"], /--frobnicate/],
+      [["8001"], /8001/],
+      [["--join", "there"], /--join: "there" is not tcp/],
+      [["--join", "tcp+aln://there"], /--join: "tcp\+aln:\/\/there" is not tcp\+aln:\/\/HOST:PORT/],
+      [["--join", "http://there:80"], /--join: "http:\/\/there:80" is not tcp/],
+      [["--address", ""], /address/],
+      [["--address", "x".repeat(256)], /256 bytes/],
+    ];
+    test("refuses wrong arguments with exit code 2 and says what is wrong", network, async () => {
+      for (const [args, message] of mistakes) {
+        await using program = new Program(...run, ...args);
+        const { code, stdout, stderr } = await program.ended();
+        assert.deepEqual({ args, code, stdout }, { args, code: 2, stdout: "" }, stderr);
+        assert.match(stderr.split("\n")[0]!, message);
+        assert.match(stderr, /^usage: server\.ts /m);
+      }
+    });
+
+    test("says clearly that a port is taken", network, async () => {
+      const first = await startServer("first", { runtime });
+      await using _ = first.program;
+      const taken = { "--tcp": new URL(first.tcp).port, "--http": new URL(first.ws).port };
+      for (const [option, port] of Object.entries(taken)) {
+        const ports = { "--tcp": "0", "--http": "0", [option]: port };
+        await using second = new Program(
+          ...[...run, "--host", "127.0.0.1"],
+          ...Object.entries(ports).flat(),
+        );
+        const { code, stdout, stderr } = await second.ended();
+        assert.deepEqual({ code, stdout, stderr }, {
+          code: 1,
+          stdout: "",
+          stderr: `Cannot listen on 127.0.0.1:${port}: Address already in use\n`,
+        });
+      }
+    });
+
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      test(`ends in order on ${signal}, with everybody connected`, network, async () => {
+        const nobody = `tcp+aln://127.0.0.1:${await freePort()}`;
+        const { program, tcp, ws } = await startServer("hub", { runtime, join: [nobody] });
+        await using _ = program;
+        await using router = new Router("guest");
+        const closed = [await connectTo(router, tcp), await connectTo(router, ws)];
+        await router.waitForService("ping");
+        await program.line(/ join .*refused/);
+        program.signal(signal);
+        const { code, stdout, stderr } = await program.ended();
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        assert.match(stdout, / end +closing\n/);
+        await Promise.all(closed);
+        assert.deepEqual(router.routes(), []);
+      });
+    }
+
+    for (const transport of ["tcp", "ws"] as const) {
+      test(
+        `joins a server over ${transport} that starts later, and again when it comes back`,
+        network,
+        async () => {
+          const port = await freePort();
+          const url = `${transport === "ws" ? "ws" : "tcp+aln"}://127.0.0.1:${port}`;
+          const joiner = await startServer("joiner", { runtime, join: [url] });
+          await using _ = joiner.program;
+          await joiner.program.line(
+            new RegExp(` join +127\\.0\\.0\\.1:${port}: .*(refused|the connection failed)`),
+          );
+          let from = 0;
+          for (const address of ["hub", "hub-again"]) {
+            const hub = await startServer(
+              address,
+              { runtime, [transport === "ws" ? "http" : "tcp"]: port },
+            );
+            await using _ = hub.program;
+            await joiner.program.line(
+              new RegExp(` join +connected to 127\\.0\\.0\\.1:${port}$`),
+              from,
+            );
+            await joiner.program.line(
+              new RegExp(` service +ping at ${address}, capacity 1$`),
+              from,
+            );
+            await hub.program.line(/ route +joiner in 1 hop via joiner$/);
+            from = joiner.program.lines;
+            hub.program.signal("SIGKILL");
+            await joiner.program.line(new RegExp(` route +${address} lost$`), from);
+            await hub.program.ended();
+          }
+        },
+      );
+    }
+
+    test("offers ping, echo, time and log", network, async () => {
+      const { program, tcp } = await startServer("hub", { runtime });
       await using _ = program;
       await using router = new Router("guest");
-      const closed = [await connectTo(router, tcp), await connectTo(router, ws)];
-      await router.waitForService("ping");
-      await program.line(/ join .*refused/);
-      program.signal(signal);
-      const { code, stdout, stderr } = await program.ended();
-      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-      assert.match(stdout, / end +closing\n/);
-      await Promise.all(closed);
-      assert.deepEqual(router.routes(), []);
+      await connectTo(router, tcp);
+      await router.waitForService("log");
+      assert.equal((await router.request("ping")).text(), "pong");
+      assert.equal((await router.request("ping", "x")).text(), "pong:x");
+      const bytes = Uint8Array.of(0, 0xc0, 0xdb, 0xff);
+      assert.deepEqual([...(await router.request("echo", bytes)).data], [...bytes]);
+      const time = (await router.request("time")).text();
+      assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      const line = "it is \x1b[31mwarm\r\nhere";
+      assert.equal(router.send({ srv: "log", dst: "hub", data: line }), null);
+      await program.line(/^\d\d:\d\d:\d\d log +guest: it is ·\[31mwarm··here$/);
+      assert.equal((await router.request("log", "asked")).text(), "logged");
     });
-  }
 
-  test("joins a server that starts later, and again when it comes back", {
-    timeout: TIMEOUT,
-  }, async () => {
-    const port = await freePort();
-    const joiner = await startServer("joiner", { join: [`tcp+aln://127.0.0.1:${port}`] });
-    await using _ = joiner.program;
-    await joiner.program.line(new RegExp(` join +127\\.0\\.0\\.1:${port}: .*refused`));
-    let from = 0;
-    for (const address of ["hub", "hub-again"]) {
-      const hub = await startServer(address, { tcp: port });
-      await using _ = hub.program;
-      await joiner.program.line(new RegExp(` join +connected to 127\\.0\\.0\\.1:${port}$`), from);
-      await joiner.program.line(new RegExp(` service +ping at ${address}, capacity 1$`), from);
-      await hub.program.line(/ route +joiner in 1 hop via joiner$/);
-      from = joiner.program.lines;
-      hub.program.signal("SIGKILL");
-      await joiner.program.line(new RegExp(` route +${address} lost$`), from);
-      await hub.program.ended();
-    }
+    test(
+      "shows address, routes and services on its page, whatever they are called",
+      network,
+      async () => {
+        const hub = `<b>hub & "co" $& $'</b>`;
+        const guest = `</title><script>alert('guest')</script>`;
+        const service = `<img src=x onerror="alert(1)">`;
+        const { program, tcp, ws, page } = await startServer(hub, { runtime });
+        await using _ = program;
+
+        const empty = await (await fetch(page)).text();
+        assert.match(
+          empty,
+          /<tbody id="routes" data-empty="No other router is connected\."><\/tbody>/,
+        );
+
+        await using near = new Router(guest);
+        await using far = new Router("far");
+        await connectTo(near, tcp);
+        await connectTo(far, ws);
+        near.registerService(service, () => {}, { capacity: 7 });
+        await far.waitForService(service); // So the hub knows it, too.
+        await program.line(/ route +far in 1 hop via far$/);
+
+        const response = await fetch(page);
+        assert.match(response.headers.get("content-type")!, /^text\/html; charset=utf-8$/);
+        const html = await response.text();
+        const escaped = (text: string) =>
+          text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+        const cells = (...texts: string[]) =>
+          texts.map((text) => `<td>${escaped(text)}</td>`).join("");
+        for (
+          const part of [
+            `<title>${escaped(hub)}</title>`,
+            `<h1>${escaped(hub)}</h1>`,
+            cells(guest, "1 hop", guest),
+            cells("far", "1 hop", "far"),
+            cells(service, guest, "7"),
+            cells("ping", hub, "1"),
+          ]
+        ) assert(html.includes(part), `${part} is not in ${html}`);
+        assert.deepEqual(html.match(/<script.*/g), [
+          `<script type="module" src="/app/app.ts"></script>`,
+        ]);
+        assert.doesNotMatch(html, /<img|<b>/);
+      },
+    );
+
+    test(
+      "serves the library and the page as they are, without types, and nothing else",
+      network,
+      async () => {
+        const { program, page } = await startServer("hub", { runtime });
+        await using _ = program;
+        const get = async (path: string): Promise<[number, string | null, string]> => {
+          const response = await fetch(new URL(path, page), { redirect: "manual" });
+          const type = response.headers.get("content-type");
+          return [response.status, type, await response.text()];
+        };
+
+        // Every module that the page reaches by itself.
+        const seen = new Set(["/app/app.ts", "/mod.js"]);
+        for (const path of seen) {
+          const [status, type, code] = await get(path);
+          assert.deepEqual([path, status, type], [path, 200, "text/javascript; charset=utf-8"]);
+          assert.doesNotMatch(code, /^(export )?(interface|type) |^import type /m, path);
+          for (const [, specifier] of code.matchAll(/(?:from|import) "(\.[^"]+)"/g)) {
+            seen.add(new URL(specifier!, new URL(path, page)).pathname);
+          }
+        }
+        assert(seen.has("/mod.ts") && seen.has("/src/router/router.ts"), [...seen].join());
+
+        assert.equal((await get("/app/"))[1], "text/html; charset=utf-8");
+        assert.equal((await get("/app/style.css"))[1], "text/css; charset=utf-8");
+        assert.equal((await get("/app"))[0], 308);
+        const refused = [
+          ...["/favicon.ico", "/deno.json", "/examples/server.ts", "/src/", "/src/README.md"],
+          ...["/src/none.ts", "/app/none.ts", "/tests/examples_test.ts", "/.git/HEAD"],
+          ...["/app/../server.ts", "/app/%2e%2e/server.ts", "/app/..%2fserver.ts"],
+          ...[
+            "/app/..%5cserver.ts",
+            "/src/%2e%2e%2fexamples/server.ts",
+            "/app/%00.ts",
+            "/app//etc.ts",
+          ],
+          ...["/%E0%A4%A", "//src/errors.ts", "/app/app.ts/", "/src/errors.ts%00.js"],
+        ];
+        for (const path of refused) {
+          assert.deepEqual([path, await rawStatus(page, path)], [path, 404]);
+        }
+      },
+    );
   });
+}
 
-  test("offers ping, echo, time and log", { timeout: TIMEOUT }, async () => {
-    const { program, tcp } = await startServer("hub");
-    await using _ = program;
-    await using router = new Router("guest");
-    await connectTo(router, tcp);
-    await router.waitForService("time");
-    assert.equal((await router.request("ping")).text(), "pong");
-    assert.equal((await router.request("ping", "x")).text(), "pong:x");
-    const bytes = Uint8Array.of(0, 0xc0, 0xdb, 0xff);
-    assert.deepEqual([...(await router.request("echo", bytes)).data], [...bytes]);
-    const time = (await router.request("time")).text();
-    assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    assert.equal(router.send({ srv: "log", dst: "hub", data: "it is \x1b[31mwarm\r\nhere" }), null);
-    await program.line(/^\d\d:\d\d:\d\d log +guest: it is ·\[31mwarm··here$/);
-  });
-
-  test("shows address, routes and services on its page, whatever they are called", {
-    timeout: TIMEOUT,
-  }, async () => {
-    const hub = `<b>hub & "co"</b>`;
-    const guest = `</title><script>alert('guest')</script>`;
-    const service = `<img src=x onerror="alert(1)">`;
-    const { program, tcp, ws, page } = await startServer(hub);
-    await using _ = program;
-
-    const empty = await (await fetch(page)).text();
-    assert.match(empty, /No other router is connected yet\./);
-
-    await using near = new Router(guest);
-    await using far = new Router("far");
-    await connectTo(near, tcp);
-    await connectTo(far, ws);
-    near.registerService(service, () => {}, { capacity: 7 });
-    await far.waitForService(service); // So the hub knows it, too.
-    await program.line(/ route +far in 1 hop via far$/);
-
-    const response = await fetch(page);
-    assert.match(response.headers.get("content-type")!, /^text\/html; charset=utf-8$/);
-    const html = await response.text();
-    const escaped = (text: string) =>
-      text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-    assert.match(html, new RegExp(`<title>${literal(escaped(hub))}</title>`));
-    assert.match(html, new RegExp(`<h1>${literal(escaped(hub))}</h1>`));
-    const cells = (...texts: string[]) => texts.map((text) => `<td>${escaped(text)}</td>`).join("");
-    assert(html.includes(cells(guest, "1 hop", guest)), html);
-    assert(html.includes(cells("far", "1 hop", "far")), html);
-    assert(html.includes(cells(service, guest, "7")), html);
-    assert(html.includes(cells("ping", hub, "1")), html);
-    assert.doesNotMatch(html, /<script|<img|<b>/);
-
-    const missing = await fetch(new URL("favicon.ico", page));
-    assert.equal(missing.status, 404);
-    await missing.body?.cancel();
+describe("examples/server.ts in Deno", () => {
+  test("says on its page which permission is missing", { timeout: TIMEOUT }, async () => {
+    await using program = new Program(
+      ...[deno.path, "run", "--no-prompt", "--allow-net", "examples/server.ts"],
+      ...["--tcp", "0", "--http", "0", "--host", "127.0.0.1"],
+    );
+    const response = await fetch((await ready(program)).page);
+    assert.equal(response.status, 500);
+    assert.match(await response.text(), /^Requires read access to .*--allow-read/);
   });
 });
 
-/** Connects a router; what it returns settles when the connection has closed. */
-async function connectTo(router: Router, target: string): Promise<{ closed: Promise<unknown> }> {
-  const url = new URL(target);
-  const channel = url.protocol === "ws:"
-    ? await connectWebSocket(url)
-    : await connectTcp({ hostname: url.hostname, port: Number(url.port) });
-  router.addChannel(channel);
-  return { closed: channel.closed };
+/** The status of a path that is sent as it stands: `fetch` would tidy it. */
+async function rawStatus(page: string, path: string): Promise<number> {
+  const { hostname, port, host } = new URL(page);
+  const conn = await Deno.connect({ hostname, port: Number(port) });
+  const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+  await conn.write(new TextEncoder().encode(request));
+  const answer = await new Response(conn.readable).text();
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
 }
 
-function literal(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+/** Connects a router; what it returns settles when the connection has closed. */
+async function connectTo(router: Router, url: string): Promise<{ closed: Promise<unknown> }> {
+  const channel = await connect(url);
+  router.addChannel(channel);
+  return { closed: channel.closed };
 }

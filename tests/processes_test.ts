@@ -1,11 +1,13 @@
 /**
- * Two servers and three clients, over TCP and WebSocket, each a process of its own.
+ * Two servers and three clients, over TCP and WebSocket, each a process of its own: all in one
+ * runtime, for each of them, and then of every kind.
  */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { Program, type RunningServer, startServer } from "./support/process.ts";
 import type { CallCommand, Report } from "./support/process_client.ts";
+import { type Runtime, runtimes } from "./support/process_runtimes.ts";
 
 const TIMEOUT = 60_000;
 
@@ -22,11 +24,9 @@ class Client implements AsyncDisposable {
   readonly address: string;
   readonly program: Program;
 
-  constructor(address: string, url: string) {
+  constructor(runtime: Runtime, address: string, url: string) {
     this.address = address;
-    this.program = new Program(
-      ...["run", "--allow-net", "tests/support/process_client.ts", address, url],
-    );
+    this.program = new Program(...runtime.run, "tests/support/process_client.ts", address, url);
   }
 
   /** Resolves to the first such report whose given fields are as given. */
@@ -58,16 +58,19 @@ class Client implements AsyncDisposable {
   }
 }
 
+/** What runs each program of a mesh. */
+type Cast = Record<"first" | "second" | "tcp" | "web" | "far", Runtime>;
+
 /**
  * `first` and `second` are servers, `second` has joined `first`:
  *
  *     tcp ── first ── second ── far
  *     web ─────┘
  */
-async function startMesh(stack: AsyncDisposableStack) {
+async function startMesh(stack: AsyncDisposableStack, cast: Cast) {
   const own = <T extends AsyncDisposable>(value: T): T => stack.use(value);
-  const server = async (address: string, join: string[]): Promise<RunningServer> => {
-    const running = await startServer(address, { join });
+  const server = async (address: "first" | "second", join: string[]): Promise<RunningServer> => {
+    const running = await startServer(address, { runtime: cast[address], join });
     own(running.program);
     return running;
   };
@@ -75,9 +78,9 @@ async function startMesh(stack: AsyncDisposableStack) {
   const second = await server("second", [first.tcp]);
   await first.program.line(/ route +second in 1 hop /);
   await second.program.line(/ route +first in 1 hop /);
-  const tcp = own(new Client("tcp", first.tcp));
-  const web = own(new Client("web", first.ws));
-  const far = own(new Client("far", second.tcp));
+  const tcp = own(new Client(cast.tcp, "tcp", first.tcp));
+  const web = own(new Client(cast.web, "web", first.ws));
+  const far = own(new Client(cast.far, "far", second.tcp));
   const clients = [tcp, web, far];
   const found = await Promise.all(clients.map((client) => client.report("found")));
   // Everybody knows everybody.
@@ -92,81 +95,99 @@ async function startMesh(stack: AsyncDisposableStack) {
   return { first, second, tcp, web, far, clients, found };
 }
 
-test(
-  "clients over TCP and WebSocket find services within a second, and call each other over two servers",
-  {
-    timeout: TIMEOUT,
-  },
-  async (t) => {
-    await using stack = new AsyncDisposableStack();
-    const { tcp, web, far, clients, found } = await startMesh(stack);
-    for (const [i, { took, address }] of found.entries()) {
-      t.diagnostic(`${clients[i]!.address} found ping at ${address} in ${took.toFixed(1)} ms`);
-      assert(took < FOUND_WITHIN, `${took} ms`);
-    }
+const [deno, bun, node, node22] = runtimes as [Runtime, Runtime, Runtime, Runtime];
+const casts: [string, Cast][] = [
+  ...runtimes.map((all): [string, Cast] => [
+    `in ${all.label}`,
+    { first: all, second: all, tcp: all, web: all, far: all },
+  ]),
+  ["of every runtime", { first: bun, second: node, tcp: node22, web: deno, far: bun }],
+];
 
-    const answered = async (client: Client, command: CallCommand, text: string) => {
-      const report = await client.call(command);
-      assert(report.kind === "answer", `${client.address}: ${JSON.stringify(report)}`);
-      assert.equal(report.text, text);
-      t.diagnostic(`${client.address} called ${command.service} in ${report.took.toFixed(1)} ms`);
-    };
-    // Two hops: by way of the server they share.
-    await answered(tcp, { service: "upper-web", data: "tcp to web" }, "TCP TO WEB");
-    await answered(web, { service: "upper-tcp", data: "web to tcp" }, "WEB TO TCP");
-    await answered(tcp, { service: "ping", data: "a", dst: "second" }, "pong:a");
-    await answered(web, { service: "ping", data: "b", dst: "second" }, "pong:b");
-    await answered(far, { service: "ping", data: "c", dst: "first" }, "pong:c");
-    // Three hops: by way of both.
-    await answered(web, { service: "upper-far", data: "web to far" }, "WEB TO FAR");
-    await answered(far, { service: "upper-web", data: "far to web" }, "FAR TO WEB");
-    await answered(far, { service: "upper-tcp", data: "far to tcp" }, "FAR TO TCP");
+for (const [title, cast] of casts) {
+  describe(`a mesh ${title}`, () => {
+    const skip = Object.values(cast).some(({ skip }) => skip);
 
-    // They leave by themselves: nothing of ours keeps a process alive.
-    for (const { program } of clients) {
-      await program.endInput();
-      const { code, stderr } = await program.ended();
-      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-    }
-  },
-);
+    test(
+      "clients over TCP and WebSocket find services within a second, and call each other over two servers",
+      { timeout: TIMEOUT, skip },
+      async (t) => {
+        await using stack = new AsyncDisposableStack();
+        const { tcp, web, far, clients, found } = await startMesh(stack, cast);
+        for (const [i, { took, address }] of found.entries()) {
+          t.diagnostic(`${clients[i]!.address} found ping at ${address} in ${took.toFixed(1)} ms`);
+          assert(took < FOUND_WITHIN, `${took} ms`);
+        }
 
-test(
-  "callers get an error at once when a server on the way is killed in the middle of their calls",
-  {
-    timeout: TIMEOUT,
-  },
-  async (t) => {
-    await using stack = new AsyncDisposableStack();
-    const { first, second, tcp, web, far } = await startMesh(stack);
+        const answered = async (client: Client, command: CallCommand, text: string) => {
+          const report = await client.call(command);
+          assert(report.kind === "answer", `${client.address}: ${JSON.stringify(report)}`);
+          assert.equal(report.text, text);
+          t.diagnostic(
+            `${client.address} called ${command.service} in ${report.took.toFixed(1)} ms`,
+          );
+        };
+        // Two hops: by way of the server they share.
+        await answered(tcp, { service: "upper-web", data: "tcp to web" }, "TCP TO WEB");
+        await answered(web, { service: "upper-tcp", data: "web to tcp" }, "WEB TO TCP");
+        await answered(tcp, { service: "ping", data: "a", dst: "second" }, "pong:a");
+        await answered(web, { service: "ping", data: "b", dst: "second" }, "pong:b");
+        await answered(far, { service: "ping", data: "c", dst: "first" }, "pong:c");
+        // Three hops: by way of both.
+        await answered(web, { service: "upper-far", data: "web to far" }, "WEB TO FAR");
+        await answered(far, { service: "upper-web", data: "far to web" }, "FAR TO WEB");
+        await answered(far, { service: "upper-tcp", data: "far to tcp" }, "FAR TO TCP");
 
-    // Into `first` itself over either transport, and through it in both directions.
-    const calls: [Client, Client][] = [[tcp, far], [tcp, web], [web, tcp], [far, tcp], [far, web]];
-    const outcomes = calls.map(async ([from, to]) => {
-      const report = await from.call({ service: `hang-${to.address}` });
-      return { from, to, report, at: performance.now() };
-    });
-    for (const [from, to] of calls) {
-      await to.report("asked", { service: `hang-${to.address}`, by: from.address });
-    }
+        // They leave by themselves: nothing of ours keeps a process alive.
+        for (const { program } of clients) {
+          await program.endInput();
+          const { code, stderr } = await program.ended();
+          assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+        }
+      },
+    );
 
-    const killed = performance.now();
-    first.program.signal("SIGKILL");
-    for (const { from, to, report, at } of await Promise.all(outcomes)) {
-      assert(report.kind === "error", JSON.stringify(report));
-      assert.deepEqual([report.name, report.code], ["UnreachableError", "ERR_NO_ROUTE"]);
-      const after = at - killed;
-      t.diagnostic(`${from.address} → ${to.address} failed ${after.toFixed(1)} ms after the kill`);
-      assert(after < AT_ONCE, `${after} ms`);
-    }
+    test(
+      "callers get an error at once when a server on the way is killed in the middle of their calls",
+      { timeout: TIMEOUT, skip },
+      async (t) => {
+        await using stack = new AsyncDisposableStack();
+        const { first, second, tcp, web, far } = await startMesh(stack, cast);
 
-    // Whoever calls now hears at once that nobody is there; whoever is still connected goes on.
-    const late = await far.call({ service: "upper-web" });
-    assert(late.kind === "error" && late.code === "ERR_NO_SERVICE", JSON.stringify(late));
-    const alone = await tcp.call({ service: "ping" });
-    assert(alone.kind === "error" && alone.code === "ERR_NO_SERVICE", JSON.stringify(alone));
-    const here = await far.call({ service: "ping", data: "still here" });
-    assert(here.kind === "answer" && here.text === "pong:still here", JSON.stringify(here));
-    await second.program.line(/ route +first lost$/);
-  },
-);
+        // Into `first` itself over either transport, and through it in both directions.
+        const calls: [Client, Client][] = [[tcp, far], [tcp, web], [web, tcp], [far, tcp], [
+          far,
+          web,
+        ]];
+        const outcomes = calls.map(async ([from, to]) => {
+          const report = await from.call({ service: `hang-${to.address}` });
+          return { from, to, report, at: performance.now() };
+        });
+        for (const [from, to] of calls) {
+          await to.report("asked", { service: `hang-${to.address}`, by: from.address });
+        }
+
+        const killed = performance.now();
+        first.program.signal("SIGKILL");
+        for (const { from, to, report, at } of await Promise.all(outcomes)) {
+          assert(report.kind === "error", JSON.stringify(report));
+          assert.deepEqual([report.name, report.code], ["UnreachableError", "ERR_NO_ROUTE"]);
+          const after = at - killed;
+          t.diagnostic(
+            `${from.address} → ${to.address} failed ${after.toFixed(1)} ms after the kill`,
+          );
+          assert(after < AT_ONCE, `${after} ms`);
+        }
+
+        // Whoever calls now hears at once that nobody is there; whoever is still connected goes on.
+        const late = await far.call({ service: "upper-web" });
+        assert(late.kind === "error" && late.code === "ERR_NO_SERVICE", JSON.stringify(late));
+        const alone = await tcp.call({ service: "ping" });
+        assert(alone.kind === "error" && alone.code === "ERR_NO_SERVICE", JSON.stringify(alone));
+        const here = await far.call({ service: "ping", data: "still here" });
+        assert(here.kind === "answer" && here.text === "pong:still here", JSON.stringify(here));
+        await second.program.line(/ route +first lost$/);
+      },
+    );
+  });
+}

@@ -11,54 +11,60 @@
  */
 
 // Served as /app/app.ts, where "../.." is "/": the same paths are right for a page and on disk.
-import { Router } from "../../mod.ts";
+import { type RouteInfo, Router, type ServiceInfo } from "../../mod.ts";
 import { connect } from "../../src/runtime/net.ts";
+import { LiveTable } from "./live_table.ts";
 
 const RETRY_FIRST = 250; // ms
 const RETRY_MOST = 5_000; // ms
 
-/** Rows of a table and lines of a list that are shown; a mesh may be larger than a screen. */
-const MAX_ROWS = 200;
+/** Calls and notes that are shown, and letters of each. */
 const MAX_LINES = 20;
-
-/** Letters of a message that are shown. */
 const MAX_TEXT = 1_000;
 
 const query = new URL(location.href).searchParams;
 const url = query.get("url") ?? `${location.protocol.replace("http", "ws")}//${location.host}/`;
-const router = new Router(query.get("name") || `page-${randomDigits()}`);
-
 const state = find("state", HTMLElement);
-const payload = find("payload", HTMLInputElement);
-const calls = find("calls", HTMLElement);
-const notes = find("notes", HTMLElement);
-const offer = find("offer", HTMLButtonElement);
+const router = newRouter();
 
 // ── the link ────────────────────────────────────────────────────────────────
 
+stayJoined();
+
 /** Keeps a link to the mesh: made again, with growing pauses, whenever it is lost. */
 async function stayJoined(): Promise<never> {
+  tell("joining", `${router.address} joins ${url} …`);
   for (let pause = RETRY_FIRST;; pause = Math.min(2 * pause, RETRY_MOST)) {
-    show("joining", `${router.address} joins ${url} …`);
-    let why = "the link is lost";
+    let why = "the link was lost";
     try {
       const channel = await connect(url);
       router.addChannel(channel);
+      tell("joined", `This page is ${router.address}, joined over ${url}`);
       pause = RETRY_FIRST / 2;
-      show("joined", `This page is ${router.address}, joined over ${url}`);
       await channel.closed;
     } catch (error) {
       why = (error as Error).message;
     }
-    show("lost", `${router.address} will try ${url} again: ${why}`);
+    tell("lost", `${router.address} is not joined: ${why}. It goes on trying ${url}`);
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
-function show(name: "joining" | "joined" | "lost", text: string): void {
-  if (name === "joining" && state.dataset.state === "lost") return; // It would only flicker.
+function tell(name: "joining" | "joined" | "lost", text: string): void {
   state.dataset.state = name;
   state.textContent = text;
+}
+
+/** A router of the name in the URL, or of any. */
+function newRouter(): Router {
+  // Not crypto.randomUUID(), which only pages over HTTPS and from this machine have.
+  const random = crypto.getRandomValues(new Uint16Array(1))[0]!.toString(16).padStart(4, "0");
+  try {
+    return new Router(query.get("name") || `page-${random}`);
+  } catch (error) {
+    tell("lost", (error as Error).message);
+    throw error;
+  }
 }
 
 // ── what is known ───────────────────────────────────────────────────────────
@@ -66,21 +72,94 @@ function show(name: "joining" | "joined" | "lost", text: string): void {
 const routes = new LiveTable(find("routes", HTMLTableSectionElement));
 const services = new LiveTable(find("services", HTMLTableSectionElement));
 
-/** Shows everything that the router knows; a burst of events costs it once. */
 let planned = false;
+router.addEventListener("route", refresh);
+router.addEventListener("service", refresh);
+
+/** Shows all that the router knows; a burst of events costs it once. */
 function refresh(): void {
   if (planned) return;
   planned = true;
   setTimeout(() => {
     planned = false;
+    const nearest = (a: RouteInfo, b: RouteInfo) => a.cost - b.cost || order(a.address, b.address);
     routes.show(
-      router.routes().map(({ address, cost, via }) => ({ cells: [address, hops(cost), via] })),
+      router.routes().sort(nearest).map(({ address, cost, via }) => ({
+        key: address,
+        cells: [address, cost === 1 ? "1 hop" : `${cost} hops`, via],
+      })),
     );
+    const byName = (a: ServiceInfo, b: ServiceInfo) =>
+      order(a.service, b.service) || order(a.address, b.address);
     services.show(
-      router.services().map(({ service, address, capacity }) => ({
+      router.services().sort(byName).map(({ service, address, capacity }) => ({
+        key: JSON.stringify([service, address]),
         cells: [service, address, `${capacity}`],
-        act: () => call(service, address),
+        call: () => call(service, address),
       })),
     );
   });
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// ── calling others, and being called ────────────────────────────────────────
+
+const payload = find("payload", HTMLInputElement);
+const calls = find("calls", HTMLElement);
+
+/** Calls an instance of a service, and shows what came of it. */
+async function call(service: string, dst: string): Promise<void> {
+  const line = newLine(calls, `${service} at ${dst} …`);
+  const start = performance.now();
+  const ended = (text: string) => {
+    const took = document.createElement("small");
+    took.textContent = ` ${(performance.now() - start).toFixed(1)} ms`;
+    line.textContent = short(`${service} at ${dst}: ${text}`);
+    line.append(took);
+  };
+  try {
+    const answer = await router.request(service, payload.value, { dst });
+    ended(answer.text());
+  } catch (error) {
+    line.className = "error";
+    ended((error as Error).message);
+  }
+}
+
+const offer = find("offer", HTMLButtonElement);
+const notes = find("notes", HTMLElement);
+
+offer.addEventListener("click", () => {
+  const offered = offer.ariaPressed === "true";
+  if (offered) router.unregisterService("note");
+  else {
+    router.registerService("note", (packet, reply) => {
+      newLine(notes, `${packet.src}: ${packet.text()}`);
+      if (packet.ctx !== 0) reply("noted");
+    });
+  }
+  offer.ariaPressed = `${!offered}`;
+  offer.textContent = offered ? "Offer note" : "Withdraw note";
+});
+
+/** Adds a line to the top of a list, which forgets the oldest ones. */
+function newLine(list: HTMLElement, text: string): HTMLElement {
+  const line = document.createElement("li");
+  line.textContent = short(text);
+  list.prepend(line);
+  while (list.children.length > MAX_LINES) list.lastElementChild!.remove();
+  return line;
+}
+
+function short(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)} …` : text;
+}
+
+function find<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new TypeError(`Cannot find "${id}" in this page`);
 }

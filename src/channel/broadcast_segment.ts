@@ -79,10 +79,12 @@ const NO_LINK = 0;
  * What it costs: everyone is handed, and copies, every message, also those for others. Among *n*
  * routers a packet costs *n* - 1 deliveries and the keepalives *n*² every 5 seconds, and the mesh is
  * full: each has a link to each. Fine for a dozen tabs; for more, let some of them share a router.
+ * Whoever can post on the channel can speak for anybody on it; that is the origin, or the process.
  *
  * @example
  * ```ts
- * import { BroadcastSegment, Router } from "@aln/mesh";
+ * import { Router } from "@aln/mesh";
+ * import { BroadcastSegment } from "@aln/mesh/channels";
  * import assert from "node:assert/strict";
  *
  * const join = (address: string) => {

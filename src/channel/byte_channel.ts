@@ -32,13 +32,18 @@ export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
       frames.push(frame);
       size += frame.length;
     }
-    if (frames.length <= 1) return frames[0] && { chunk: frames[0], size };
-    const chunk = new Uint8Array(size);
-    let at = 0;
-    for (const frame of frames) {
-      chunk.set(frame, at);
-      at += frame.length;
-    }
-    return { chunk, size };
+    return frames.length === 0 ? undefined : { chunk: concat(frames), size };
   }
+}
+
+/** Puts chunks together. A single one is not copied. */
+export function concat(chunks: Bytes[]): Bytes {
+  if (chunks.length === 1) return chunks[0]!;
+  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }

@@ -41,7 +41,8 @@ const SMALLEST_MTU = 20;
  *
  * @example
  * ```ts
- * import { chunkedDuplex, StreamChannel } from "@aln/mesh";
+ * import { StreamChannel } from "@aln/mesh";
+ * import { chunkedDuplex } from "@aln/mesh/channels";
  *
  * const written: Uint8Array[] = [];
  * const line = chunkedDuplex((chunk) => void written.push(chunk));

@@ -58,7 +58,8 @@ const EVENTS = ["message", "messageerror", "close"];
  *
  * @example
  * ```ts
- * import { MessagePortChannel, Router } from "@aln/mesh";
+ * import { Router } from "@aln/mesh";
+ * import { MessagePortChannel } from "@aln/mesh/channels";
  * import assert from "node:assert/strict";
  *
  * const { port1, port2 } = new MessageChannel();

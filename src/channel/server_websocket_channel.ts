@@ -20,18 +20,21 @@ import type { Bytes } from "../wire/bytes.ts";
 import type { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { encodePacketJson } from "../wire/packet_json.ts";
-import { ByteChannel } from "./byte_channel.ts";
+import { ByteChannel, concat } from "./byte_channel.ts";
 import type { ByteDuplex } from "./channel.ts";
+import type { OutgoingChunk } from "./duplex_channel.ts";
 import { closeReason, type WebSocketChannelOptions } from "./websocket_channel.ts";
 
-/** Pongs that may wait to be sent, in bytes: whoever pings without reading gets no more. */
-const MAX_PONGS = 4_096;
+/** Pongs that may wait to be sent: whoever pings without reading gets no more. */
+const MAX_PONGS = 32;
 
 /** A channel over a WebSocket that was accepted. Runs wherever there are streams of bytes. */
 export class ServerWebSocketChannel extends ByteChannel {
   readonly #binary: boolean;
   readonly #repair: boolean;
   readonly #decoder: WebSocketDecoder = new WebSocketDecoder({ limit: MAX_MESSAGE_SIZE });
+  /** They wait outside the queue: they must not be held up by a full one, nor overrun it. */
+  #pongs: Bytes[] = [];
   #farewell: Bytes = encodeClose(CLOSE_CODE.normal);
   #closed: boolean = false;
 
@@ -45,7 +48,7 @@ export class ServerWebSocketChannel extends ByteChannel {
     super(duplex, options);
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;
-    if (head.length > 0) queueMicrotask(() => this.receive(head));
+    if (head.length > 0) queueMicrotask(() => this.isOpen && this.receive(head));
   }
 
   /** Encodes a packet as a text or binary message. */
@@ -53,6 +56,16 @@ export class ServerWebSocketChannel extends ByteChannel {
     return this.#binary
       ? encodeBinaryMessage(encodePacket(packet))
       : encodeTextMessage(encodePacketJson(packet));
+  }
+
+  /** Pongs first, then as many messages as belong together. */
+  protected override nextChunk(): OutgoingChunk<Bytes> | undefined {
+    const messages = super.nextChunk();
+    const pongs = this.#pongs;
+    if (pongs.length === 0 || this.#closed) return messages; // Nothing follows a Close.
+    this.#pongs = [];
+    const frames = messages ? [...pongs, messages.chunk] : pongs;
+    return { chunk: concat(frames), size: messages?.size ?? 0 };
   }
 
   /** Takes bytes apart into messages. */
@@ -79,8 +92,8 @@ export class ServerWebSocketChannel extends ByteChannel {
       case "binary":
         return this.#takeMessage(event.data);
       case "ping":
-        if (this.bufferedBytes < MAX_PONGS) this.enqueue(encodePong(event.data), true);
-        return;
+        if (this.#pongs.length < MAX_PONGS) this.#pongs.push(encodePong(event.data));
+        return this.flush();
       case "close":
       case "violation":
         this.#end(event.kind, event.code, event.reason);

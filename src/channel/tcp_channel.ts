@@ -12,8 +12,8 @@ import { StreamChannel, type StreamChannelOptions } from "./stream_channel.ts";
 export interface NodeSocketLike {
   /** Sends bytes; false when it is time to wait for "drain". */
   write(chunk: Uint8Array): boolean;
-  /** Closes our side. */
-  end(): unknown;
+  /** Closes our side; calls back once all is sent. */
+  end(onFinish: () => void): unknown;
   /** Closes both sides at once. */
   destroy(error?: Error): unknown;
   /** Stops "data". */
@@ -84,6 +84,8 @@ export function nodeSocketStreams(socket: NodeSocketLike): ByteDuplex {
   });
   const writable = new WritableStream<Uint8Array>({
     start(controller) {
+      // Not `abort` of the sink, which waits for a write that may never end.
+      controller.signal.addEventListener("abort", () => void socket.destroy());
       socket.on("error", (error) => {
         controller.error(error);
         release();
@@ -95,8 +97,12 @@ export function nodeSocketStreams(socket: NodeSocketLike): ByteDuplex {
       if (socket.write(chunk)) return;
       return new Promise((resolve) => release = resolve);
     },
-    close: () => void socket.end(),
-    abort: () => void socket.destroy(),
+    close() {
+      return new Promise((resolve) => {
+        release = resolve; // It may be closed before all is sent.
+        socket.end(resolve);
+      });
+    },
   });
   return { readable, writable };
 }

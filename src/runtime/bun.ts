@@ -9,10 +9,12 @@ import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
 import { ChannelError } from "../errors.ts";
-import type { Listener, TcpAddress } from "./sockets.ts";
+import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
 
-export { connectTls, listenTls } from "./node_sockets.ts";
+// Not Bun.connect(), which cannot be cancelled; this is no slower.
+export { connectTcp, connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
 export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** The part of Bun's socket that is used here. */
@@ -33,12 +35,10 @@ interface BunHandlers {
   end(socket: BunSocket): void;
   close(socket: BunSocket, error?: Error): void;
   error(socket: BunSocket, error: Error): void;
-  connectError?(socket: BunSocket, error: Error): void;
 }
 
 /** The part of the `Bun` global that is used here. */
 interface BunSockets {
-  connect(options: object): Promise<BunSocket>;
   listen(options: object): { port: number; hostname: string; stop(closeAll?: boolean): void };
 }
 
@@ -46,41 +46,6 @@ function bun(): BunSockets {
   const { Bun } = globalThis as { Bun?: BunSockets };
   if (Bun === undefined) throw new TypeError("Cannot open sockets: this is not Bun");
   return Bun;
-}
-
-/**
- * Opens a TCP channel.
- *
- * @throws An error with a `code` such as `ECONNREFUSED`.
- * @throws The signal's reason, if it aborts before the channel is open.
- */
-export async function connectTcp(
-  address: TcpAddress,
-  options: StreamChannelOptions = {},
-): Promise<TcpChannel> {
-  const { signal } = options;
-  signal?.throwIfAborted();
-  const { hostname = "127.0.0.1", port } = address;
-  const connecting = bun().connect({
-    hostname,
-    port,
-    allowHalfOpen: true,
-    socket: handlers(() => {}),
-  });
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal!.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    const socket = await Promise.race([connecting, aborted]);
-    return new TcpChannel(socket.data.duplex, options);
-  } catch (error) {
-    connecting.then((socket) => socket.terminate(), () => {}); // Nobody else will ever own it.
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
-  }
 }
 
 /**
@@ -100,7 +65,7 @@ export function listenTcp(
       hostname,
       port,
       allowHalfOpen: true,
-      socket: handlers((duplex) => onChannel(new TcpChannel(duplex, options))),
+      socket: handlers((duplex) => handOver(new TcpChannel(duplex, options), onChannel)),
     });
     const close = () => {
       server.stop();
@@ -125,9 +90,8 @@ function handlers(onOpen: (duplex: ByteDuplex) => void): BunHandlers {
     data: (socket, chunk) => socket.data.receive(chunk),
     drain: (socket) => socket.data.drained(),
     end: (socket) => socket.data.end(),
-    close: (socket, error) => socket.data?.close(error),
-    error: (socket, error) => socket.data?.close(error),
-    connectError() {}, // The promise of connect() rejects, too.
+    close: (socket, error) => socket.data.close(error),
+    error: (socket, error) => socket.data.close(error),
   };
 }
 
@@ -153,9 +117,10 @@ class Connection {
         cancel: terminate,
       }),
       writable: new WritableStream<Uint8Array>({
+        // Not `abort` of the sink, which waits for a write that may never end.
+        start: (controller) => controller.signal.addEventListener("abort", terminate),
         write: (chunk) => this.#write(chunk),
         close: () => this.#open ? socket.shutdown() : undefined,
-        abort: terminate,
       }),
     };
   }

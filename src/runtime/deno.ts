@@ -32,10 +32,11 @@ import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
 import { WebSocketChannel, type WebSocketChannelOptions } from "../channel/websocket_channel.ts";
-import type { Listener, TcpAddress } from "./sockets.ts";
+import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
 
 export { connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
 export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** Read at once at most, in bytes. */
@@ -143,12 +144,7 @@ function accept(
         });
         continue;
       }
-      try {
-        onChannel(channel);
-      } catch (error) {
-        channel.close(error);
-        reportError(error); // As from any other listener: it is not ours to hide.
-      }
+      handOver(channel, onChannel);
     }
   };
   const accepting = loop();
@@ -199,6 +195,10 @@ function duplex(conn: Deno.TcpConn): ByteDuplex {
     cancel: close,
   }, { highWaterMark: 0 });
   const writable = new WritableStream<Uint8Array>({
+    start(controller) {
+      // Not `abort` of the sink, which waits for a write that may never end.
+      controller.signal.addEventListener("abort", close);
+    },
     async write(chunk) {
       for (let sent = 0; sent < chunk.length;) sent += await conn.write(chunk.subarray(sent));
     },
@@ -209,7 +209,6 @@ function duplex(conn: Deno.TcpConn): ByteDuplex {
         ended();
       }
     },
-    abort: close,
   });
   return { readable, writable };
 }

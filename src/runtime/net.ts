@@ -148,6 +148,7 @@ interface Target {
 }
 
 function parse(url: string | URL): Target {
+  if (!URL.canParse(url)) throw new TypeError(`Cannot use "${url}": it is no URL`);
   const { protocol, href, pathname, hostname, port } = new URL(url);
   if (!SCHEMES.includes(protocol)) {
     throw new TypeError(`Cannot use ${href}: it begins with none of ${SCHEMES.join(" ")}`);

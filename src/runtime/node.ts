@@ -7,4 +7,5 @@
 
 export { connectTcp, connectTls, listenTcp, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
 export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";

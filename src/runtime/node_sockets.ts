@@ -11,8 +11,14 @@
 import type { Server, Socket } from "node:net";
 import { type NodeSocketLike, TcpChannel } from "../channel/tcp_channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
-import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
-import { HANDSHAKE_TIMEOUT } from "./sockets.ts";
+import {
+  handOver,
+  HANDSHAKE_TIMEOUT,
+  type Listener,
+  type TcpAddress,
+  type TlsConnectOptions,
+  type TlsListenOptions,
+} from "./sockets.ts";
 
 /** The built-in modules that are used here. */
 interface Builtins {
@@ -92,7 +98,9 @@ export function listenTcp(
   options: StreamChannelOptions = {},
 ): Promise<Listener> {
   const server = builtin("node:net").createServer({ allowHalfOpen: true, noDelay: true });
-  server.on("connection", (socket) => onChannel(new TcpChannel(socket as NodeSocketLike, options)));
+  server.on("connection", (socket) => {
+    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+  });
   return listening(server, address);
 }
 
@@ -147,10 +155,9 @@ export function listenTls(
     allowHalfOpen: true,
     noDelay: true,
   });
-  server.on(
-    "secureConnection",
-    (socket) => onChannel(new TcpChannel(socket as NodeSocketLike, options)),
-  );
+  server.on("secureConnection", (socket) => {
+    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+  });
   return listening(server, address);
 }
 

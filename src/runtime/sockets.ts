@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Channel } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 
 /** Where to connect to, or listen. */
@@ -49,3 +50,18 @@ export interface Listener extends AsyncDisposable {
 
 /** How long a TLS handshake may take, in ms. */
 export const HANDSHAKE_TIMEOUT = 10_000;
+
+/**
+ * Gives a channel to whoever is to own it. If that throws, the channel is closed, and the error is
+ * reported as from any other listener: it is not ours to hide.
+ */
+export function handOver<C extends Channel>(channel: C, onChannel: (channel: C) => void): void {
+  try {
+    onChannel(channel);
+  } catch (error) {
+    channel.close(error);
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -13,7 +13,7 @@ import type { WebSocketChannelOptions } from "../channel/websocket_channel.ts";
 import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
 import { encodeUtf8 } from "../wire/bytes.ts";
 import { builtin, listening } from "./node_sockets.ts";
-import type { Listener, TcpAddress } from "./sockets.ts";
+import { handOver, HANDSHAKE_TIMEOUT, type Listener, type TcpAddress } from "./sockets.ts";
 
 /** Options of {@linkcode listenWebSocket}. */
 export interface WebSocketListenOptions extends WebSocketChannelOptions {
@@ -35,6 +35,11 @@ export interface WebSocketListenOptions extends WebSocketChannelOptions {
   cert?: string;
   /** Its private key, in PEM. */
   key?: string;
+  /**
+   * Authorities that clients' certificates are to be signed by, in PEM. If given, a client without
+   * such a certificate is refused (mutual TLS).
+   */
+  ca?: string[];
 }
 
 /** What a key is followed by before it is hashed: RFC 6455, section 1.3. */
@@ -42,6 +47,9 @@ const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** The size of a key, in bytes. */
 const KEY_SIZE = 16;
+
+/** How long a client that was refused may take to close, in ms. */
+const REFUSAL_TIMEOUT = 1_000;
 
 /** Why a handshake is refused, as an HTTP status. */
 class Refusal extends Error {
@@ -57,6 +65,7 @@ class Refusal extends Error {
  * Accepts WebSockets, and answers ordinary HTTP requests beside them.
  *
  * @param onChannel Given each channel, open, to own.
+ * @throws {TypeError} If there is a certificate without its key, or the other way round.
  * @throws What `node:http` reports, such as an error with the code `EADDRINUSE`.
  */
 export async function listenWebSocket(
@@ -64,37 +73,63 @@ export async function listenWebSocket(
   onChannel: (channel: ServerWebSocketChannel) => void,
   options: WebSocketListenOptions = {},
 ): Promise<Listener> {
-  const { cert, key } = options;
-  const secure = cert !== undefined && key !== undefined;
+  const { cert, key, ca } = options;
+  const secure = cert !== undefined;
+  if (secure !== (key !== undefined) || ca && !secure) {
+    throw new TypeError("Cannot listen: the options cert and key belong together");
+  }
+  const mutual = ca !== undefined;
   const server = secure
-    ? builtin("node:https").createServer({ cert, key })
+    ? builtin("node:https").createServer({
+      cert,
+      key,
+      ca,
+      requestCert: mutual,
+      rejectUnauthorized: mutual,
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
+    })
     : builtin("node:http").createServer();
   const scheme = secure ? "https" : "http";
+  let open = true;
 
   server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    answer(incoming, outgoing, scheme, options).catch(() => outgoing.destroy());
+    answer(incoming, outgoing, scheme, options).catch((error) => {
+      if (outgoing.headersSent) return outgoing.destroy();
+      outgoing.statusCode = error instanceof Refusal ? error.status : 500;
+      outgoing.end();
+    });
   });
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const onError = () => socket.destroy();
     socket.on("error", onError);
     accept(incoming, scheme, options).then((reply) => {
       if (socket.destroyed) return;
+      if (!open) return refuse(socket, new Refusal(503, "This is closing"));
       socket.write(reply);
       const duplex = nodeSocketStreams(socket as unknown as NodeSocketLike);
       socket.off("error", onError);
-      onChannel(new ServerWebSocketChannel(duplex, head, options));
+      handOver(new ServerWebSocketChannel(duplex, head, options), onChannel);
     }, (error) => {
-      const status = error instanceof Refusal ? error.status : 403;
-      const extra = status === 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
-      socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n${extra}\r\n${error.message}`);
+      // What else verify() throws is not for the client.
+      refuse(socket, error instanceof Refusal ? error : new Refusal(403, "You may not connect"));
     });
   });
   const listener = await listening(server, address);
   const close = () => {
+    open = false;
     server.closeIdleConnections?.();
     return listener.close();
   };
   return { address: listener.address, close, [Symbol.asyncDispose]: close };
+}
+
+/** Answers a handshake with a status, and lets the client go. */
+function refuse(socket: Duplex, { status, message }: Refusal): void {
+  const extra = status === 426 ? "Sec-WebSocket-Version: 13\r\n" : "";
+  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\n${extra}\r\n${message}`);
+  socket.resume(); // What is left unread would make the end a reset, and lose the answer.
+  const timer = setTimeout(() => socket.destroy(), REFUSAL_TIMEOUT);
+  socket.on("close", () => clearTimeout(timer));
 }
 
 /** Checks a handshake; returns the response that accepts it. */
@@ -148,9 +183,11 @@ function toRequest(incoming: IncomingMessage, scheme: string): Request {
     for (const one of [value ?? []].flat()) headers.append(name, one);
   }
   const { host = "localhost" } = incoming.headers;
-  const url = URL.parse(incoming.url ?? "/", `${scheme}://${host}`);
-  if (url === null) throw new Refusal(400, "The URL is not one");
-  return new Request(url, { method: incoming.method, headers });
+  const { url = "/" } = incoming;
+  const base = `${scheme}://${host}`;
+  const whole = url.startsWith("/") ? base + url : url; // Else "//a/b" would be path "/b" at host "a".
+  if (!URL.canParse(whole)) throw new Refusal(400, "The URL is not one");
+  return new Request(whole, { method: incoming.method, headers });
 }
 
 async function answer(
@@ -165,6 +202,7 @@ async function answer(
       new Response("This is for WebSockets\n", { status: 426, headers: { upgrade: "websocket" } }));
   const response = await respond(toRequest(incoming, scheme));
   const body = new Uint8Array(await response.arrayBuffer());
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.statusCode = response.status;
+  for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
   outgoing.end(body);
 }

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type ChannelError, Packet, Router } from "../../mod.ts";
 import {
   BroadcastSegment,
   type BroadcastSegmentOptions,
-  type ChannelError,
   type MessagePortChannel,
-  Packet,
-  Router,
-} from "../../mod.ts";
+} from "../../src/channel/mod.ts";
 import { channelConformance, type OpenChannels } from "../../src/testing/mod.ts";
 import { turn } from "../support/channels.ts";
 import { FakeBroadcast, type FakeBroadcastChannel } from "../support/ports.ts";

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import {
-  type ChannelError,
-  type ChannelOptions,
-  MessagePortChannel,
-  type MessagePortLike,
-  Packet,
-  Router,
-} from "../../mod.ts";
+import { type ChannelError, type ChannelOptions, Packet, Router } from "../../mod.ts";
+import { MessagePortChannel, type MessagePortLike } from "../../src/channel/mod.ts";
 import { channelConformance } from "../../src/testing/mod.ts";
 import { record, turn } from "../support/channels.ts";
 import { FakeMessagePort, FakePort } from "../support/ports.ts";

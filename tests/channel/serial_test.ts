@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import {
-  type ChannelOptions,
-  openSerial,
-  Packet,
-  Router,
-  type SerialOptions,
-  StreamChannel,
-} from "../../mod.ts";
+import { type ChannelOptions, Packet, Router, StreamChannel } from "../../mod.ts";
+import { openSerial, type SerialOptions } from "../../src/channel/mod.ts";
 import { channelConformance } from "../../src/testing/mod.ts";
 import { encodeFrame } from "../../src/wire/mod.ts";
 import { record, turn } from "../support/channels.ts";
@@ -99,7 +93,7 @@ test("openSerial() closes the port though its last bytes never leave", {
 }, async () => {
   const port = new FakeSerialPort();
   const { writable } = await port.open({ baudRate: 1 }).then(() => port);
-  let closing!: (value?: unknown) => void;
+  let closing!: () => void;
   const stuck = new WritableStream<Uint8Array>({
     close: () => new Promise((resolve) => closing = resolve),
   });

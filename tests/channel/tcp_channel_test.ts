@@ -23,8 +23,9 @@ class FakeSocket extends EventEmitter {
     this.written.push(chunk);
     return this.free;
   }
-  end(): void {
+  end(onFinish: () => void): void {
     this.log.push("end");
+    onFinish();
   }
   destroy(error?: Error): void {
     this.log.push(`destroy ${error?.message ?? ""}`.trim());

@@ -6,13 +6,13 @@
  */
 
 import assert from "node:assert/strict";
+import type { ByteDuplex } from "../../mod.ts";
 import type {
   BleCharacteristicLike,
   BleServiceLike,
-  ByteDuplex,
   SerialPortLike,
-} from "../../mod.ts";
-import { BLE_UART } from "../../mod.ts";
+} from "../../src/channel/mod.ts";
+import { BLE_UART } from "../../src/channel/mod.ts";
 
 /** A Web Serial port, as strict about its streams as the standard, and what it is wired to. */
 export class FakeSerialPort implements SerialPortLike {

@@ -5,18 +5,16 @@
  * @module
  */
 
-import { MessagePortChannel, type MessagePortLike, Router } from "../../mod.ts";
+import { parentPort, workerData } from "node:worker_threads";
+import { Router } from "../../mod.ts";
+import { MessagePortChannel, type MessagePortLike } from "../../src/channel/mod.ts";
 
-const threads = "Deno" in globalThis || "Bun" in globalThis
-  ? null
-  : (globalThis as unknown as { process: typeof process }).process
-    .getBuiltinModule("node:worker_threads");
-const scope = globalThis as unknown as MessagePortLike;
-const parent: MessagePortLike = threads ? threads.parentPort as unknown as MessagePortLike : scope;
+const inNode = !("Deno" in globalThis || "Bun" in globalThis);
+const parent = (inNode ? parentPort : globalThis) as unknown as MessagePortLike;
 
 const router = new Router("worker");
 router.registerService("ping", (packet, reply) => void reply(`pong ${packet.text()}`));
-router.addChannel(new MessagePortChannel(threads ? threads.workerData : scope));
+router.addChannel(new MessagePortChannel(inNode ? workerData : parent));
 
 parent.addEventListener("message", ({ data }) => {
   if (data === "are you alive?") parent.postMessage(`yes, with ${router.routes().length} routes`);

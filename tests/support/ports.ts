@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { MessageLike, MessagePortLike } from "../../mod.ts";
+import type { MessageLike, MessagePortLike } from "../../src/channel/mod.ts";
 
 type Listener = (event: MessageLike) => void;
 

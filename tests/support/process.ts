@@ -7,6 +7,7 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
+import { deno, type Runtime } from "./process_runtimes.ts";
 
 /** How long anything may take that a process is to do, in ms. */
 const BOUND = 15_000;
@@ -22,22 +23,22 @@ export interface Ending {
   stderr: string;
 }
 
-/** A process that runs `deno` with arguments of ours. */
+/** A process. */
 export class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #name: string;
   readonly #ended: Promise<Ending>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #lines: string[] = [];
+  readonly #errors: string[] = [];
   readonly #waiters: Set<() => void> = new Set();
-  #stderr: string = "";
   #over: boolean = false;
 
-  /** @param args Of `deno`, which runs in the project's directory. */
+  /** @param args A program and its arguments; it runs in the project's directory. */
   constructor(...args: string[]) {
     this.#name = args.join(" ");
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args,
+    this.#child = new Deno.Command(args[0]!, {
+      args: args.slice(1),
       cwd: ROOT,
       env: { NO_COLOR: "1" },
       stdin: "piped",
@@ -45,15 +46,15 @@ export class Program implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#input = this.#child.stdin.getWriter();
-    const stdout = this.#read(this.#child.stdout, (line) => this.#lines.push(line));
-    const stderr = this.#read(this.#child.stderr, (line) => this.#stderr += `${line}\n`);
-    const outputs = Promise.all([stdout, stderr]);
+    const outputs = Promise.all([
+      this.#read(this.#child.stdout, this.#lines),
+      this.#read(this.#child.stderr, this.#errors),
+    ]);
     this.#ended = this.#child.status.then(async ({ code, signal }) => {
       await outputs;
       this.#over = true;
       this.#wake();
-      const all = this.#lines.map((line) => `${line}\n`).join("");
-      return { code, signal, stdout: all, stderr: this.#stderr };
+      return { code, signal, stdout: text(this.#lines), stderr: text(this.#errors) };
     });
   }
 
@@ -62,38 +63,23 @@ export class Program implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** How many lines it has printed. */
+  get lines(): number {
+    return this.#lines.length;
+  }
+
   /**
    * Resolves to the first line of output that matches, be it printed already or not.
    *
    * @param from Skips so many lines: see {@linkcode lines}.
    */
   line(pattern: RegExp, from: number = 0): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
-      let next = from;
-      const done = (end: () => void) => {
-        clearTimeout(timer);
-        this.#waiters.delete(check);
-        end();
-      };
-      const check = () => {
-        for (; next < this.#lines.length; next++) {
-          const match = pattern.exec(this.#lines[next]!);
-          if (match !== null) return done(() => resolve(match));
-        }
-        if (this.#over) done(() => reject(this.#failure(`it ended before it printed ${pattern}`)));
-      };
-      const timer = setTimeout(
-        () => done(() => reject(this.#failure(`it never printed ${pattern}`))),
-        BOUND,
-      );
-      this.#waiters.add(check);
-      check();
-    });
+    return this.#find(this.#lines, pattern, from);
   }
 
-  /** How many lines it has printed. */
-  get lines(): number {
-    return this.#lines.length;
+  /** The same for its complaints. */
+  errorLine(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#find(this.#errors, pattern, 0);
   }
 
   /** Writes one line to it. */
@@ -133,18 +119,39 @@ export class Program implements AsyncDisposable {
     await this.#ended;
   }
 
-  async #read(
-    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-    onLine: (line: string) => void,
-  ): Promise<void> {
+  #find(lines: string[], pattern: RegExp, from: number): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      let next = from;
+      const done = (end: () => void) => {
+        clearTimeout(timer);
+        this.#waiters.delete(check);
+        end();
+      };
+      const check = () => {
+        for (; next < lines.length; next++) {
+          const match = pattern.exec(lines[next]!);
+          if (match !== null) return done(() => resolve(match));
+        }
+        if (this.#over) done(() => reject(this.#failure(`it ended before it printed ${pattern}`)));
+      };
+      const timer = setTimeout(
+        () => done(() => reject(this.#failure(`it never printed ${pattern}`))),
+        BOUND,
+      );
+      this.#waiters.add(check);
+      check();
+    });
+  }
+
+  async #read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, lines: string[]): Promise<void> {
     let rest = "";
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      lines.forEach(onLine);
+      const parts = (rest + text).split("\n");
+      rest = parts.pop()!;
+      lines.push(...parts);
       this.#wake();
     }
-    if (rest !== "") onLine(rest);
+    if (rest !== "") lines.push(rest);
     this.#wake();
   }
 
@@ -153,9 +160,13 @@ export class Program implements AsyncDisposable {
   }
 
   #failure(what: string): Error {
-    const output = this.#lines.join("\n");
-    return new Error(`${this.#name}: ${what}. Output:\n${output}\nErrors:\n${this.#stderr}`);
+    const output = `Output:\n${text(this.#lines)}Errors:\n${text(this.#errors)}`;
+    return new Error(`${this.#name}: ${what}. ${output}`);
   }
+}
+
+function text(lines: string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 /** A server example that is ready, on ports that the system chose. */
@@ -169,14 +180,25 @@ export interface RunningServer {
   page: string;
 }
 
+/** How {@linkcode startServer} starts it. */
+export interface ServerOptions {
+  /** What runs it; by default Deno. */
+  runtime?: Runtime;
+  /** Ports; by default the system chooses. */
+  tcp?: number;
+  http?: number;
+  /** Whom it joins. */
+  join?: string[];
+}
+
 /** Starts the server example, and waits until it is ready. */
 export async function startServer(
   address: string,
-  { tcp = 0, join = [] }: { tcp?: number; join?: string[] } = {},
+  { runtime = deno, tcp = 0, http = 0, join = [] }: ServerOptions = {},
 ): Promise<RunningServer> {
   const program = new Program(
-    ...["run", "--allow-net", "examples/server.ts", "--host", "127.0.0.1"],
-    ...["--address", address, "--tcp", `${tcp}`, "--http", "0"],
+    ...[...runtime.run, "examples/server.ts", "--host", "127.0.0.1"],
+    ...["--address", address, "--tcp", `${tcp}`, "--http", `${http}`],
     ...join.flatMap((url) => ["--join", url]),
   );
   return { program, ...await ready(program) };

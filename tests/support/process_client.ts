@@ -3,6 +3,8 @@
  *
  *     deno run --allow-net tests/support/process_client.ts ADDRESS URL
  *
+ * Or with `bun run`, or `node`.
+ *
  * It connects, offers `upper` (answers in capitals) and `hang` (never answers) under its own
  * address, finds `ping`, and says how long that took. Each line of input is a call:
  * `{ service, data?, dst? }`. It leaves when its input ends.
@@ -10,8 +12,9 @@
  * @module
  */
 
-import { connectWebSocket, Router } from "../../mod.ts";
-import { connectTcp } from "../../src/runtime/deno.ts";
+import process from "node:process";
+import { Router } from "../../mod.ts";
+import { connect } from "../../src/runtime/net.ts";
 
 /** What it prints, one to a line. */
 export type Report =
@@ -30,7 +33,7 @@ export interface CallCommand {
 
 const say = (report: Report): void => console.log(JSON.stringify(report));
 
-async function main(address: string, target: string): Promise<void> {
+async function main(address: string, url: string): Promise<void> {
   const router = new Router(address);
   router.addEventListener("service", ({ service, address, capacity }) => {
     say({ kind: "service", service, address, capacity });
@@ -42,19 +45,14 @@ async function main(address: string, target: string): Promise<void> {
     say({ kind: "asked", service: srv, by: src });
   });
 
-  const url = new URL(target);
   const start = performance.now();
-  router.addChannel(
-    url.protocol === "ws:"
-      ? await connectWebSocket(url)
-      : await connectTcp({ hostname: url.hostname, port: Number(url.port) }),
-  );
+  router.addChannel(await connect(url));
   const found = await router.waitForService("ping", { signal: AbortSignal.timeout(10_000) });
   say({ kind: "found", address: found, took: performance.now() - start });
 
   const calls: Promise<void>[] = [];
   let rest = "";
-  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  for await (const text of process.stdin.setEncoding("utf8")) {
     const lines = (rest + text).split("\n");
     rest = lines.pop()!;
     for (const line of lines) calls.push(call(router, JSON.parse(line)));
@@ -75,4 +73,5 @@ async function call(router: Router, { service, data, dst }: CallCommand): Promis
   }
 }
 
-if (import.meta.main) await main(Deno.args[0]!, Deno.args[1]!);
+const [, , address, url] = process.argv;
+await main(address!, url!);

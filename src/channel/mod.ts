@@ -1,0 +1,24 @@
+/**
+ * Channels over what is less usual than a socket: message ports and workers, pages of one origin,
+ * serial ports, Bluetooth. Like `@aln/mesh`, this runs everywhere; what it needs of the platform, it
+ * is given.
+ *
+ * @module
+ */
+
+export {
+  BLE_UART,
+  type BleCharacteristicLike,
+  type BleEventSource,
+  type BleOptions,
+  type BleServiceLike,
+  openBle,
+} from "./ble_channel.ts";
+export { BroadcastSegment, type BroadcastSegmentOptions } from "./broadcast_segment.ts";
+export { type ChunkedDuplex, chunkedDuplex, type ChunkedDuplexOptions } from "./chunked_duplex.ts";
+export {
+  type MessageLike,
+  MessagePortChannel,
+  type MessagePortLike,
+} from "./message_port_channel.ts";
+export { openSerial, type SerialOptions, type SerialPortLike } from "./serial_channel.ts";

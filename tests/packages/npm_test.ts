@@ -1,0 +1,165 @@
+/**
+ * The npm package: packed, installed into an empty folder, and used from there in every runtime and
+ * by the type checker.
+ */
+
+import assert from "node:assert/strict";
+import { copyFile, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { findRuntime, run } from "../support/toolchain.ts";
+import { deno, needing, ROOT, succeed, temporaryFolder, TIMEOUT } from "./support.ts";
+
+const npm = await run("npm", ["--version"]);
+
+/** What `exercise` in exercise.mjs comes to. */
+const RESULT = {
+  memory: "GRÜSSE",
+  tcp: "GRÜSSE",
+  wire: 7,
+  testing: [["b", 1, "b"], ["c", 2, "b"]],
+  error: "UnreachableError",
+};
+
+const ENTRIES = ["@aln/mesh", "@aln/mesh/net", "@aln/mesh/wire", "@aln/mesh/testing"];
+
+/** Who is to use it. */
+const users = [
+  { title: "Node 20", args: [], runtime: await findRuntime("node20") },
+  { title: "Node 22", args: [], runtime: await findRuntime("node22") },
+  { title: "Node 24", args: [], runtime: await findRuntime("node24") },
+  { title: "Bun", args: [], runtime: await findRuntime("bun") },
+  { title: "Deno", args: ["run", "-A"], runtime: await findRuntime("deno") },
+];
+
+/** The same program as a module and as a script. */
+const PROGRAMS = {
+  "import.mjs": `
+    import { exercise } from "./exercise.mjs";
+    ${ENTRIES.map((entry, i) => `import * as entry${i} from "${entry}";`).join("\n")}
+    console.log(JSON.stringify(await exercise(${ENTRIES.map((_, i) => `entry${i}`)})));
+  `,
+  "require.cjs": `
+    import("./exercise.mjs")
+      .then(({ exercise }) => exercise(${ENTRIES.map((entry) => `require("${entry}")`)}))
+      .then((result) => console.log(JSON.stringify(result)));
+  `,
+};
+
+/** A program with one mistake. */
+const TYPED = `
+import { createChannelPair, type Packet, Router } from "@aln/mesh";
+import { connect, listen, type UrlListener } from "@aln/mesh/net";
+import { SimulatedNetwork } from "@aln/mesh/testing";
+import { encodePacket } from "@aln/mesh/wire";
+
+const router = new Router("a");
+const [end] = createChannelPair();
+router.addChannel(end);
+router.addChannel(await connect("ws://localhost:8080/"));
+const listener: UrlListener = await listen("ws://localhost:0/", router);
+const answer: Packet = await router.request("ping", "hello", { timeout: 1_000 });
+const bytes: Uint8Array<ArrayBuffer> = encodePacket(answer);
+const text: number = answer.text();
+console.log(listener.url, bytes, text, new SimulatedNetwork().now);
+`;
+const MISTAKE =
+  /^program\.ts\(14,7\): error TS2322: Type 'string' is not assignable to type 'number'\.$/;
+
+describe(
+  ...needing(npm.code === 0 || "the npm package needs npm: install Node", "The npm package"),
+  () => {
+    let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+    let app: string;
+    const installed = (...path: string[]) => join(app, "node_modules/@aln/mesh", ...path);
+
+    before(async () => {
+      folder = await temporaryFolder();
+      app = folder.path;
+      const tarball = join(app, "mesh.tgz");
+      await deno("pack", "--no-source-maps", "--allow-dirty", "-o", tarball);
+      await writeFile(join(app, "package.json"), '{ "private": true }');
+      await succeed(app, "npm", "install", "--no-audit", "--no-fund", tarball);
+      await copyFile(join(ROOT, "tests/packages/exercise.mjs"), join(app, "exercise.mjs"));
+      for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text);
+    }, { timeout: TIMEOUT });
+
+    after(() => folder[Symbol.asyncDispose]());
+
+    test("holds the library, its types and its documents, and no trace of where it was made", {
+      timeout: TIMEOUT,
+    }, async () => {
+      const entries = await readdir(installed(), { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name));
+      const wrong: string[] = [];
+      for (const file of files) {
+        const path = file.slice(installed().length + 1).replaceAll("\\", "/");
+        const known =
+          /^(LICENSE|package\.json|(src\/(\w+\/)?)?README\.md|(mod|src\/[\w/]+)(\.js|\.d\.ts))$/;
+        const text = await readFile(file, "utf8");
+        if (!known.test(path)) wrong.push(`${path} is there`);
+        if (/file:\/\/\/|sourceMappingURL/.test(text)) wrong.push(`${path} names a file or a map`);
+        if (text.includes(ROOT)) wrong.push(`${path} names ${ROOT}`);
+        if (/\b(from|import)\b[ (]*["'][^"'\n]*\.ts["']/.test(text.replaceAll(/^ *\*.*$/gm, ""))) {
+          wrong.push(`${path} imports TypeScript`);
+        }
+      }
+      assert.deepEqual(wrong, []);
+      assert(files.length > 50, `${files.length} files`);
+    });
+
+    test("depends on nothing", { timeout: TIMEOUT }, async () => {
+      const manifest = JSON.parse(await readFile(installed("package.json"), "utf8"));
+      assert.deepEqual(
+        Object.keys(manifest).filter((key) => /dependencies|scripts/i.test(key)),
+        [],
+      );
+      const others = (await readdir(join(app, "node_modules"))).filter((name) => name !== "@aln");
+      assert.deepEqual(others.filter((name) => !name.startsWith(".")), []);
+    });
+
+    for (const { title, args, runtime } of users) {
+      for (const program of Object.keys(PROGRAMS)) {
+        const there = "path" in runtime || `${title} is missing: ${runtime.missing}`;
+        test(...needing(there, `runs under ${title} in ${program}`), async () => {
+          assert("path" in runtime);
+          const { code, stdout, stderr } = await run(runtime.path, [...args, program], {
+            cwd: app,
+          });
+          assert.equal(code, 0, stderr);
+          assert.deepEqual(JSON.parse(stdout), RESULT);
+        });
+      }
+    }
+
+    test("has types for pages and programs alike: no other types are needed, a mistake is found", {
+      timeout: TIMEOUT,
+    }, async () => {
+      await using typed = await temporaryFolder();
+      await writeFile(join(typed.path, "package.json"), '{ "private": true, "type": "module" }');
+      await writeFile(join(typed.path, "program.ts"), TYPED);
+      const tarball = join(app, "mesh.tgz");
+      await succeed(typed.path, "npm", "install", "--no-audit", "--no-fund", tarball, "typescript");
+      for (const resolution of ["nodenext", "bundler"]) {
+        const options = {
+          strict: true,
+          noEmit: true,
+          skipLibCheck: false,
+          target: "esnext",
+          module: resolution === "bundler" ? "esnext" : resolution,
+          moduleResolution: resolution,
+          lib: ["dom", "dom.iterable", "dom.asynciterable", "esnext"],
+          types: [],
+        };
+        await writeFile(
+          join(typed.path, "tsconfig.json"),
+          JSON.stringify({ compilerOptions: options, files: ["program.ts"] }),
+        );
+        const { code, stdout } = await run("npx", ["--no-install", "tsc"], { cwd: typed.path });
+        assert.match(stdout.trim(), MISTAKE, resolution);
+        assert.notEqual(code, 0);
+      }
+    });
+  },
+);
