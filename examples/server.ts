@@ -67,6 +67,8 @@ router.addEventListener("drop", ({ error }) => say("drop", `${error.code}: ${err
 
 const tcp = await open("tcp+aln", options.tcp);
 const http = await open("ws", options.http);
+process.on("SIGINT", end);
+process.on("SIGTERM", end);
 say("ready", `${router.address} on tcp+aln://${options.host}:${tcp.address.port}`);
 say("ready", `${router.address} on ws://${options.host}:${http.address.port}`);
 say("ready", `page at http://localhost:${http.address.port}/`);
@@ -156,9 +158,6 @@ function hops(cost: number): string {
 }
 
 // ── beginning and end ───────────────────────────────────────────────────────
-
-process.on("SIGINT", end);
-process.on("SIGTERM", end);
 
 async function end(): Promise<void> {
   if (stop.signal.aborted) return;

@@ -50,6 +50,7 @@ export async function serveFile(pathname: string): Promise<Response> {
   const extension = path.slice(path.lastIndexOf(".") + 1);
   return new Response(extension === "ts" ? stripTypes(text) : text, {
     headers: {
+      "access-control-allow-origin": "*", // Any page may import the library from here.
       "cache-control": "no-cache", // A change shows when the page is loaded again.
       "content-type": TYPES[extension]!,
       "x-content-type-options": "nosniff",
@@ -84,7 +85,7 @@ interface NodeModule {
 }
 
 /** TypeScript as JavaScript; import specifiers stay as they are, so they name `.ts` URLs. */
-function stripTypes(code: string): string {
+export function stripTypes(code: string): string {
   const { Bun } = globalThis as Strippers;
   if (Bun) return new Bun.Transpiler({ loader: "ts" }).transformSync(code);
   const { stripTypeScriptTypes } = process.getBuiltinModule("node:module") as NodeModule;

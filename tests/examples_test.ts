@@ -124,6 +124,15 @@ for (const runtime of runtimes) {
       assert.equal((await program.ended()).code, 0);
     });
 
+    test("ends in order as soon as it says that it is ready", network, async () => {
+      const { program } = await startServer("hub", { runtime });
+      await using _ = program;
+      program.signal("SIGINT");
+      const { code, stdout, stderr } = await program.ended();
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      assert.match(stdout, / end +closing\n$/);
+    });
+
     test("--help prints every option and ends", network, async () => {
       for (const flag of ["--help", "-h"]) {
         await using program = new Program(...run, flag);

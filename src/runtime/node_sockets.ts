@@ -155,6 +155,9 @@ export function listenTls(
     allowHalfOpen: true,
     noDelay: true,
   });
+  server.on("tlsClientError", (_error, socket) => {
+    socket.destroy(); // When the time is up, too: this is left to us.
+  });
   server.on("secureConnection", (socket) => {
     handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
   });

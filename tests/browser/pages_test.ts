@@ -219,9 +219,15 @@ describe(skip ? `pages (skipped: ${skip})` : "pages", () => {
         assert.deepEqual(complaints(page), []);
         await page.close();
       }
-      // And any page of anybody's needs but an import.
-      const page = await browser.open(new URL("favicon.ico", hub.page).href);
-      assert.equal(await page.evaluate(useLibrary("/mod.js", hub.ws)), "pong:y");
+      const serial = await browser.open(new URL("app/serial/?simulate", hub.page).href);
+      assert.deepEqual(complaints(serial), []);
+      await serial.close();
+      // And a page from elsewhere needs but an import.
+      const other = new URL("favicon.ico", hub.page);
+      other.hostname = UNTRUSTED_HOST;
+      const page = await browser.open(other.href);
+      const module = new URL("mod.js", hub.page).href;
+      assert.equal(await page.evaluate(useLibrary(module, hub.ws)), "pong:y");
       await page.close();
     });
   }

@@ -7,17 +7,19 @@
  */
 
 /**
- * Calls a service in memory and over TCP, and uses the other entries.
+ * Calls a service in memory, over a message port and over TCP, and uses the other entries.
  *
  * @param mesh What `@aln/mesh` exports.
  * @param net What `@aln/mesh/net` exports.
  * @param wire What `@aln/mesh/wire` exports.
  * @param testing What `@aln/mesh/testing` exports.
+ * @param channels What `@aln/mesh/channels` exports.
  * @returns What became of it, entry by entry.
  */
-export async function exercise(mesh, net, wire, testing) {
+export async function exercise(mesh, net, wire, testing, channels) {
   return {
-    memory: await callInMemory(mesh),
+    memory: await callOver(mesh, mesh.createChannelPair()),
+    ports: await callOver(mesh, messagePorts(channels)),
     tcp: await callOverTcp(mesh, net),
     wire: wire.decodePacket(wire.encodePacket(new wire.Packet({ srv: "ping", ctx: 7 }))).ctx,
     testing: routesInSimulation(testing),
@@ -25,9 +27,13 @@ export async function exercise(mesh, net, wire, testing) {
   };
 }
 
-async function callInMemory({ createChannelPair, Router }) {
+function messagePorts({ MessagePortChannel }) {
+  const { port1, port2 } = new MessageChannel();
+  return [new MessagePortChannel(port1), new MessagePortChannel(port2)];
+}
+
+async function callOver({ Router }, [left, right]) {
   const [a, b] = [new Router("a"), new Router("b")];
-  const [left, right] = createChannelPair();
   a.addChannel(left);
   b.addChannel(right);
   const answer = await call(a, b);

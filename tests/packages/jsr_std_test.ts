@@ -32,11 +32,17 @@ interface StdStreams {
 
 const TIMEOUT = 60_000;
 
-const std = await Promise.all([
-  import(["jsr:@std/assert@1"][0]!) as Promise<StdAssert>,
-  import(["jsr:@std/bytes@1"][0]!) as Promise<StdBytes>,
-  import(["jsr:@std/streams@1"][0]!) as Promise<StdStreams>,
-]).catch(() => null);
+/** How long JSR may take to answer, in ms: some networks swallow what they do not let through. */
+const REACHED_WITHIN = 20_000;
+
+const std = await Promise.race([
+  Promise.all([
+    import(["jsr:@std/assert@1"][0]!) as Promise<StdAssert>,
+    import(["jsr:@std/bytes@1"][0]!) as Promise<StdBytes>,
+    import(["jsr:@std/streams@1"][0]!) as Promise<StdStreams>,
+  ]).catch(() => null),
+  new Promise<null>((resolve) => Deno.unrefTimer(setTimeout(resolve, REACHED_WITHIN, null))),
+]);
 
 const packets = [new Packet({ srv: "ping", ctx: 1 }), new Packet({ srv: "log", data: "grüße" })];
 const encoded = packets.map((packet) => packet.toBinary());

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { Packet, Router, type TcpChannel } from "../../mod.ts";
-import { connectRaw, openSockets, RawServer, until } from "../support/raw_socket.ts";
+import { connectRaw, fillBacklog, openSockets, RawServer, until } from "../support/raw_socket.ts";
 import { CountingController, failureCode, rejection } from "../support/routers.ts";
 import { LOOPBACK, sockets } from "../support/runtime.ts";
 import { runScript } from "../support/script.ts";
@@ -119,7 +119,7 @@ test("listenTcp() and connectTcp() know IPv6", { timeout }, async () => {
 test("listenTcp(), listenTls() and listenWebSocket() go on when a callback throws, and report it", {
   timeout,
 }, async () => {
-  await using script = runScript("./throwing_listener.ts");
+  const script = runScript("./throwing_listener.ts");
   const kinds = ["tcp", "tls", "websocket"];
   assert.deepEqual(
     (await script.rest()).split("\n"),
@@ -161,21 +161,22 @@ test("connectTcp() leaves nothing open when it is aborted while nobody accepts",
   timeout,
 }, async () => {
   if (process.platform !== "linux") return; // Elsewhere a full backlog is none, or refuses.
-  await using script = runScript("./stuck_listener.ts");
+  const script = runScript("./stuck_listener.ts");
   const port = Number(await script.line());
-  const filling = [await connectRaw(port), await connectRaw(port)];
-  const before = openSockets(port)!;
+  const empty = await fillBacklog(port);
+  const before = openSockets(port, "connecting")!;
   const controller = new CountingController();
   const connecting = rejection(
     connectTcp({ hostname: "127.0.0.1", port }, { signal: controller.signal }),
   );
-  await until(() => openSockets(port)! > before); // It is on its way.
+  await until(() => openSockets(port, "connecting")! > before);
   const reason = new Error("never mind");
   controller.abort(reason);
   assert.equal(await connecting, reason);
-  await until(() => openSockets(port) === before);
+  await until(() => openSockets(port, "connecting") === before);
   assert.equal(controller.listening, 0);
-  for (const socket of filling) await socket.close();
+  await empty();
+  await script.end();
 });
 
 test("Router.close() ends its connections in order in the midst of a flood", {

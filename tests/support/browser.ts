@@ -9,7 +9,7 @@
 
 import assert from "node:assert/strict";
 import { Program } from "./process.ts";
-import { output } from "./process_runtimes.ts";
+import { run, SKIP_NOTHING } from "./toolchain.ts";
 
 /** How long a page may take for anything, in ms. */
 const BOUND = 15_000;
@@ -23,10 +23,10 @@ export const chromium: { path: string; skip: string | false } = await find();
 async function find(): Promise<{ path: string; skip: string | false }> {
   const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
   for (const path of [Deno.env.get("ALN_CHROMIUM") ?? "", ...names]) {
-    if (path && await output(path, "--version")) return { path, skip: false };
+    if (path && (await run(path, ["--version"])).code === 0) return { path, skip: false };
   }
-  const skip = "needs Chromium: apt-get install chromium, or set ALN_CHROMIUM to where it is";
-  if (Deno.env.get("ALN_SKIP_NOTHING")) throw new Error(`Cannot run the browser tests: it ${skip}`);
+  const skip = "install Chromium (apt-get install chromium), or set ALN_CHROMIUM to where it is";
+  if (SKIP_NOTHING) throw new Error(`Cannot run the browser tests: ${skip}`);
   return { path: "", skip };
 }
 

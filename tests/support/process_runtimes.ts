@@ -1,10 +1,11 @@
 /**
- * The runtimes that the examples are run with: Deno, which runs the tests, and Bun and Node if they
- * can be found. `ALN_BUN`, `ALN_NODE` and `ALN_NODE22` say where; else Bun and Node are looked for
- * on the `PATH`; and where nothing may be skipped, npm fetches what is missing.
+ * What runs the examples: Deno, Bun, and two versions of Node. `ALN_BUN`, `ALN_NODE` and
+ * `ALN_NODE22` say where they are; else they are looked for.
  *
  * @module
  */
+
+import { findRuntime, type RuntimeName, SKIP_NOTHING } from "./toolchain.ts";
 
 /** A runtime for TypeScript programs. */
 export interface Runtime {
@@ -25,59 +26,30 @@ export const deno: Runtime = {
   name: "deno",
   label: "Deno",
   path: Deno.execPath(),
-  run: [
-    Deno.execPath(),
-    "run",
-    "--allow-net",
-    "--allow-read=mod.ts,src,examples/browser",
-  ],
+  run: [Deno.execPath(), "run", "--allow-net", "--allow-read=mod.ts,src,examples/browser"],
   skip: false,
 };
 
-/** Bun, two of Node's, and Deno. */
+/** Deno, Bun, and two of Node's. */
 export const runtimes: Runtime[] = [
   deno,
-  await find("bun", "Bun", "ALN_BUN", { npm: "bun@1.4.5", since: [1, 4] }),
-  await find("node", "Node", "ALN_NODE", { npm: "node@24", since: [22, 18] }),
-  await find("node", "Node 22", "ALN_NODE22", { npm: "node@22", since: [22, 18], below: 23 }),
+  await find("bun", "bun", "Bun", "ALN_BUN"),
+  await find("node", "node24", "Node 24", "ALN_NODE"),
+  await find("node", "node22", "Node 22", "ALN_NODE22"),
 ];
 
 async function find(
   name: "bun" | "node",
+  version: RuntimeName,
   label: string,
   variable: string,
-  { npm, since, below = Infinity }: { npm: string; since: number[]; below?: number },
 ): Promise<Runtime> {
-  const fits = async (path: string): Promise<boolean> => {
-    const version = path && await output(path, "--version");
-    const [, major, minor] = /^v?(\d+)\.(\d+)\./.exec(version)?.map(Number) ?? [0, 0, 0];
-    if (major! >= below) return false;
-    return major! > since[0]! || major === since[0] && minor! >= since[1]!;
-  };
-  const given = Deno.env.get(variable) ?? "";
-  let path = given || name;
-  if (!await fits(path)) path = "";
-  if (!path && Deno.env.get("ALN_SKIP_NOTHING")) {
-    path = await output("npx", "-y", "-p", npm, "-c", `command -v ${name}`);
-    if (!await fits(path)) throw new Error(`Cannot find ${label}, and npm has no ${npm}`);
+  const given = Deno.env.get(variable);
+  const found = given ? { path: given } : await findRuntime(version);
+  if ("path" in found) {
+    const { path } = found;
+    return { name, label, path, run: name === "bun" ? [path, "run"] : [path], skip: false };
   }
-  const help = `needs ${since.join(".")} or newer: npm install -g ${npm}, or set ${variable}`;
-  return {
-    name,
-    label: path ? label : `${label} (skipped: ${help})`,
-    path,
-    run: name === "bun" ? [path, "run"] : [path],
-    skip: path === "",
-  };
-}
-
-/** What a program prints, trimmed; nothing if it fails. */
-export async function output(command: string, ...args: string[]): Promise<string> {
-  try {
-    const program = new Deno.Command(command, { args, stdin: "null", stderr: "null" });
-    const { success, stdout } = await program.output();
-    return success ? new TextDecoder().decode(stdout).trim() : "";
-  } catch {
-    return "";
-  }
+  if (SKIP_NOTHING) throw new Error(`Cannot run the examples in ${label}: ${found.missing}`);
+  return { name, label: `${label} (skipped: ${found.missing})`, path: "", run: [], skip: true };
 }

@@ -21,10 +21,15 @@ export class RawSocket {
   #error: NodeJS.ErrnoException | undefined;
   #reading: boolean = false;
   #wake: () => void = () => {};
+  readonly #onRead: () => void;
 
-  /** @param socket Made with `allowHalfOpen`. */
-  constructor(socket: Socket) {
+  /**
+   * @param socket Made with `allowHalfOpen`.
+   * @param onRead Told when it is read from for the first time.
+   */
+  constructor(socket: Socket, onRead: () => void = () => {}) {
     this.socket = socket;
+    this.#onRead = onRead;
     socket.setNoDelay(true);
     socket.on("error", (error) => this.#error = error);
     this.closed = new Promise((resolve) => {
@@ -103,6 +108,7 @@ export class RawSocket {
 
   #start(take: (chunk: Uint8Array) => void): void {
     if (this.#reading) this.socket.removeAllListeners("data");
+    else this.#onRead();
     this.#reading = true;
     this.socket.on("end", () => this.#end());
     this.socket.on("data", (chunk) => {
@@ -128,7 +134,7 @@ export class RawSocket {
 }
 
 function joined(chunks: Uint8Array[]): Uint8Array {
-  return chunks.length === 1 ? chunks[0]! : Uint8Array.from(Buffer.concat(chunks));
+  return new Uint8Array(Buffer.concat(chunks)); // As no Buffer: they are compared.
 }
 
 /** Connects to a port of this machine. */
@@ -186,22 +192,109 @@ export class RawServer {
   }
 }
 
+/** States of sockets that somebody holds, as the system's table has them. */
+const STATES = {
+  established: "01",
+  connecting: "02",
+  finSent: "04",
+  finAcknowledged: "05",
+  finReceived: "08",
+};
+
 /**
- * How many sockets of this machine have this port, by either end, and are connecting, connected or
- * half closed; `null` where the system does not say.
+ * How many sockets of this machine have this port, by either end, and one of these states; `null`
+ * where the system does not say.
  */
-export function openSockets(port: number): number | null {
+export function openSockets(
+  port: number,
+  ...states: (keyof typeof STATES)[]
+): number | null {
   let table: string;
   try {
-    table = readFileSync("/proc/net/tcp", "utf8");
+    table = ["/proc/net/tcp", "/proc/net/tcp6"].map((path) => readFileSync(path, "utf8")).join("");
   } catch {
     return null; // Not Linux.
   }
+  const codes: string[] = states.length > 0
+    ? states.map((it) => STATES[it])
+    : Object.values(STATES);
   const hex = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const alive = ["01", "02", "04", "05", "08"]; // ESTABLISHED, SYN_SENT, FIN_WAIT1, 2, CLOSE_WAIT
-  return table.split("\n").map((line) => line.trim().split(/\s+/)).filter((
-    [, here, there, state],
-  ) => (here?.endsWith(hex) || there?.endsWith(hex)) && alive.includes(state!)).length;
+  const isOurs = ([, here, there, state]: string[]) =>
+    (here?.endsWith(hex) || there?.endsWith(hex)) && codes.includes(state!);
+  return table.split("\n").filter((line) => isOurs(line.trim().split(/\s+/))).length;
+}
+
+/**
+ * Fills the backlog of a listener that does not accept, until connections have to wait.
+ *
+ * @returns What empties it again.
+ */
+export async function fillBacklog(port: number): Promise<() => Promise<void>> {
+  const sockets: Socket[] = [];
+  while (openSockets(port, "connecting") === 0) {
+    for (let i = 0; i < 20; i++) {
+      const socket = connect({ host: "127.0.0.1", port });
+      socket.on("error", () => {});
+      sockets.push(socket);
+    }
+    await new Promise<void>((resolve) => setTimeout(resolve, 1));
+  }
+  return async () => {
+    const closed = sockets.map((socket) => new Promise((resolve) => socket.on("close", resolve)));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+  };
+}
+
+/** What is between the two ends of one connection. */
+export interface Tunnel {
+  /** Where to connect to. */
+  port: number;
+  /** Passes nothing on any more to the end that has connected, or to the other one. */
+  hold(to: "near" | "far"): void;
+  /** Passes on everything again. */
+  release(): void;
+  /** Ends both connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * A tunnel to a port of this machine, for one connection. While it holds, whoever sends has to
+ * wait: for sockets that go on reading though they are paused, as those of `node:tls` under Deno.
+ */
+export async function openTunnel(target: number): Promise<Tunnel> {
+  const pairs: [from: Socket, to: Socket, what: "near" | "far"][] = [];
+  const held = new Set<string>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+    const far = connect({ host: "127.0.0.1", port: target, allowHalfOpen: true, noDelay: true });
+    pairs.push([near, far, "far"], [far, near, "near"]);
+    for (const [from, to, what] of pairs) {
+      from.on("data", (chunk) => {
+        if (!to.write(chunk) || held.has(what)) from.pause();
+      });
+      to.on("drain", () => void (held.has(what) || from.resume()));
+      from.on("end", () => to.end());
+      from.on("error", () => {});
+      from.on("close", () => to.destroy());
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await new Promise<void>((resolve) => server.once("listening", resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    hold(what) {
+      held.add(what);
+      for (const [from, , to] of pairs) if (to === what) from.pause();
+    },
+    release() {
+      held.clear();
+      for (const [from, to] of pairs) if (!to.writableNeedDrain) from.resume();
+    },
+    async close() {
+      for (const [from] of pairs) from.destroy();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
 }
 
 /** Waits until something is so that no event tells; the test's timeout bounds it. */

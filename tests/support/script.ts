@@ -10,11 +10,13 @@ import { fileURLToPath } from "node:url";
 import { name as runtime } from "./runtime.ts";
 
 /** A script that runs. */
-export interface Script extends AsyncDisposable {
+export interface Script {
   /** The next line that it prints; `null` at its end. */
   line(): Promise<string | null>;
   /** All that it prints from here to its end, without the last line break. */
   rest(): Promise<string>;
+  /** Ends it, if it has not ended. */
+  end(): Promise<void>;
 }
 
 /** Starts a script that stands beside this file. */
@@ -55,7 +57,7 @@ export function runScript(file: string, ...args: string[]): Script {
       await until(() => false);
       return text.trimEnd();
     },
-    async [Symbol.asyncDispose]() {
+    async end() {
       child.kill("SIGKILL");
       await closed;
     },
