@@ -299,12 +299,10 @@ export function encodePong(data: Uint8Array): Bytes {
   return encodeServerFrame(PONG, data);
 }
 
-/** A Close with a code, and a reason of at most 123 bytes. */
+/** A Close with a code, and as much of a reason as fits. */
 export function encodeClose(code: number, reason: string = ""): Bytes {
-  let text = encodeUtf8(reason);
-  while (text.length > MAX_CONTROL_SIZE - 2) {
-    reason = reason.slice(0, -1);
-    text = encodeUtf8(reason);
-  }
-  return encodeServerFrame(CLOSE, Uint8Array.of(code >> 8, code & 0xff, ...text));
+  const text = encodeUtf8(reason);
+  let end = Math.min(text.length, MAX_CONTROL_SIZE - 2);
+  while (end < text.length && (text[end]! & 0xc0) === 0x80) end--; // No character is cut in two.
+  return encodeServerFrame(CLOSE, Uint8Array.of(code >> 8, code & 0xff, ...text.subarray(0, end)));
 }

@@ -243,6 +243,7 @@ describe(skip ? `pages (skipped: ${skip})` : "pages", () => {
       "/aln.js": ["text/javascript", library!],
     };
     await using listener = await listen("ws://127.0.0.1:0", hub, {
+      format: "binary", // All the others send text.
       respond(request) {
         const file = files[new URL(request.url).pathname];
         if (!file) return new Response("Not found", { status: 404 });

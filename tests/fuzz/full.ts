@@ -4,12 +4,13 @@
  *     deno run -A tests/fuzz/full.ts [count] [seed]
  *
  * Sends `count` packets (1,000,000) through encode, frame, cut and decode, then as many hostile
- * frames into decoders and half as many damaged inputs into the codecs. Exits with 1, the seed and
- * the case in hex as soon as one does not hold.
+ * frames into decoders, half as many damaged inputs into the codecs, and as many streams of frames
+ * into WebSocket decoders. Exits with 1, the seed and the case in hex as soon as one does not hold.
  */
 
 import process from "node:process";
 import { codecsSurvive, framesAreSurvived, packetsSurvive } from "../support/fuzz_properties.ts";
+import { webSocketStreamIsUnderstood } from "../support/websocket_fuzz.ts";
 
 const PER_STREAM = 20;
 const REPORT_EVERY = 10_000; // ms
@@ -25,7 +26,7 @@ function argument(index: number, fallback: number): number {
 }
 
 /** Runs `cases` cases, `perRun` of them for each seed. */
-function run(what: string, cases: number, perRun: number, one: (seed: number) => void): void {
+function run(what: string, cases: number, perRun: number, one: (seed: number) => unknown): void {
   const started = performance.now();
   const seconds = () => ((performance.now() - started) / 1_000).toFixed(1);
   let reported = started;
@@ -48,6 +49,7 @@ try {
   run("packets", count, PER_STREAM, (at) => packetsSurvive(at, PER_STREAM));
   run("hostile frames", count, PER_STREAM, (at) => framesAreSurvived(at, PER_STREAM));
   run("damaged inputs", Math.ceil(count / 2), 1, codecsSurvive);
+  run("WebSocket streams", count, 1, webSocketStreamIsUnderstood);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   console.error(`Started with seed ${seed}, count ${count}`);
