@@ -19,13 +19,17 @@ export interface Script {
   end(): Promise<void>;
 }
 
-/** Starts a script that stands beside this file. */
-export function runScript(file: string, ...args: string[]): Script {
+/**
+ * Starts a script that stands beside this file.
+ *
+ * @param env Added to this process's own.
+ */
+export function runScript(file: string, env: Record<string, string> = {}): Script {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = spawn(
     process.execPath,
-    [...(runtime === "deno" ? ["run", "--quiet", "-A"] : []), path, ...args],
-    { stdio: ["ignore", "pipe", "inherit"] },
+    [...(runtime === "deno" ? ["run", "--quiet", "-A"] : []), path],
+    { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...env } },
   );
   let text = "";
   let over = false;
