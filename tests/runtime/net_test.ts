@@ -5,13 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-  type BaseChannel,
-  type Channel,
-  type createChannelPair,
-  Packet,
-  Router,
-} from "../../mod.ts";
+import { type BaseChannel, type Channel, Packet, Router } from "../../mod.ts";
 import { connect, listen, type ListenOptions } from "../../src/runtime/net.ts";
 import { clientCertificate, testCertificate } from "../support/certificate.ts";
 import { failureCode, rejection } from "../support/routers.ts";
