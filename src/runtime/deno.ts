@@ -39,6 +39,29 @@ export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "
 export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
 export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
 
+/** The part of Deno's connection that is used here. */
+interface DenoConn {
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(chunk: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay(on: boolean): void;
+}
+
+/** The part of Deno's listener that is used here. */
+interface DenoListener {
+  readonly addr: Required<TcpAddress>;
+  accept(): Promise<DenoConn>;
+  close(): void;
+}
+
+// Declared here, so that programs whose types know no Deno can import what leads to this file.
+declare const Deno: {
+  connect(options: TcpAddress & { signal?: AbortSignal }): Promise<DenoConn>;
+  listen(options: TcpAddress): DenoListener;
+  upgradeWebSocket(request: Request): { response: Response; socket: WebSocket };
+};
+
 /** Read at once at most, in bytes. */
 const READ_SIZE = 1 << 16;
 
@@ -60,7 +83,7 @@ export async function connectTcp(
 ): Promise<TcpChannel> {
   const { signal } = options;
   signal?.throwIfAborted();
-  let conn: Deno.TcpConn;
+  let conn: DenoConn;
   try {
     conn = await Deno.connect({ ...address, signal });
   } catch (error) {
@@ -119,13 +142,13 @@ export function upgradeWebSocket(
 }
 
 /** Makes a connection a channel. */
-function own(conn: Deno.TcpConn, options: StreamChannelOptions): TcpChannel {
+function own(conn: DenoConn, options: StreamChannelOptions): TcpChannel {
   conn.setNoDelay(true); // A packet is whole: nothing to wait for.
   return new TcpChannel(duplex(conn), options);
 }
 
 function accept(
-  listener: Deno.Listener<Deno.TcpConn, Deno.NetAddr>,
+  listener: DenoListener,
   onChannel: (channel: TcpChannel) => void,
   options: StreamChannelOptions,
 ): Listener {
@@ -164,7 +187,7 @@ function accept(
  * A connection as Web Streams whose two directions end one by one: the connection's own streams
  * close it whole as soon as either ends, which the peer may see as a reset.
  */
-function duplex(conn: Deno.TcpConn): ByteDuplex {
+function duplex(conn: DenoConn): ByteDuplex {
   let directions = 2;
   let open = true;
   const close = () => {
