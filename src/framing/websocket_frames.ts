@@ -68,7 +68,8 @@ interface OpenFrame {
   fin: boolean;
   /** Payload bytes still to come. */
   left: number;
-  mask: Uint8Array;
+  /** Where the mask is in the header, which stays until the frame is over. */
+  maskAt: number;
   /** Payload bytes seen: where the mask stands. */
   seen: number;
 }
@@ -181,7 +182,7 @@ export class WebSocketDecoder {
       opcode,
       fin: (header[0]! & FIN) !== 0,
       left: length,
-      mask: header.slice(size - 4, size),
+      maskAt: size - 4,
       seen: 0,
     };
   }
@@ -196,9 +197,9 @@ export class WebSocketDecoder {
     const size = Math.min(frame.left, chunk.length - at);
     const buffer = frame.opcode < CLOSE ? this.#data : this.#control;
     const store = buffer.reserve(size);
-    const { mask } = frame;
+    const header = this.#header;
     for (let i = 0; i < size; i++) {
-      store[buffer.size + i] = chunk[at + i]! ^ mask[(frame.seen + i) & 3]!;
+      store[buffer.size + i] = chunk[at + i]! ^ header[frame.maskAt + ((frame.seen + i) & 3)]!;
     }
     buffer.size += size;
     frame.seen += size;

@@ -23,9 +23,13 @@ class FakeSocket extends EventEmitter {
     this.written.push(chunk);
     return this.free;
   }
+  /** Whether all is sent as soon as it ends. */
+  fast: boolean = true;
+
   end(onFinish: () => void): void {
     this.log.push("end");
-    onFinish();
+    if (this.fast) onFinish();
+    else this.once("finish", onFinish);
   }
   destroy(error?: Error): void {
     this.log.push(`destroy ${error?.message ?? ""}`.trim());
@@ -142,6 +146,20 @@ test("TcpChannel does not lose quietly what a socket that has closed could not t
     [reason.code, reason.message],
     ["ERR_CHANNEL_CLOSED", "Cannot write: the socket is closed"],
   );
+});
+
+test("TcpChannel is not closed before a Node socket has sent all", {
+  timeout: 10_000,
+}, async () => {
+  const { socket, channel, told } = open();
+  socket.fast = false;
+  channel.send(new Packet({ srv: "ping" }));
+  channel.close();
+  socket.emit("end");
+  await turn();
+  assert.deepEqual([socket.log.at(-1), told], ["end", []]);
+  socket.emit("finish");
+  assert.equal(await channel.closed, undefined);
 });
 
 test("TcpChannel destroys a Node socket when it closes for a reason", {

@@ -194,7 +194,7 @@ const VIOLATIONS: [what: string, code: number, stream: Uint8Array][] = [
       clientFrame(continuation, invalid),
     ),
   ],
-  ["a close of one byte", 1002, clientFrame(close, bytes(3))],
+  ["a close of one byte", 1002, clientFrame(close, bytes(0x0c))],
   ["a close whose reason is no UTF-8", 1007, clientFrame(close, bytes(0x03, 0xe8, 0xff))],
   ["one byte more than the limit", 1009, clientFrame(binary, "", { length: LIMIT + 1 })],
   [

@@ -3,15 +3,18 @@
 import assert from "node:assert/strict";
 import { connect as connectTlsSocket } from "node:tls";
 import { test } from "node:test";
-import { type ChannelError, connectWebSocket, Packet } from "../../mod.ts";
+import { type BaseChannel, type ChannelError, connectWebSocket, Packet } from "../../mod.ts";
 import type { ServerWebSocketChannel } from "../../src/channel/server_websocket_channel.ts";
+import { encodeClose, WebSocketDecoder } from "../../src/framing/websocket_frames.ts";
 import type { WebSocketListenOptions } from "../../src/runtime/websocket_server.ts";
 import { clientCertificate, testCertificate } from "../support/certificate.ts";
 import { connectRaw, RawServer, RawSocket } from "../support/raw_socket.ts";
 import { CountingController, failureCode, rejection } from "../support/routers.ts";
 import { LOOPBACK, sockets } from "../support/runtime.ts";
+import { jam } from "../support/socket_suite.ts";
 import {
   ACCEPT,
+  acceptHandshake,
   connectRawWebSocket,
   handshake,
   KEY,
@@ -22,6 +25,7 @@ import {
   closePayload,
   describeServerFrames,
   OPCODE,
+  readServerFrames,
 } from "../support/websocket_frames.ts";
 
 const { listenWebSocket } = sockets;
@@ -656,6 +660,76 @@ test("A client that says Close and does not end is cut after a second", { timeou
   await Promise.all([listener.close(), client.close()]);
 });
 
+// ── a peer that does not read ───────────────────────────────────────────────
+
+const HIGH_WATER = 300_000;
+
+/** Jams a channel, then lets its peer read; returns how many packets were taken. */
+async function jamAndSend(channel: BaseChannel<unknown>, read: () => void): Promise<number> {
+  let sent = await jam(channel);
+  const packet = new Packet({ srv: "s", data: new Uint8Array(60_000) });
+  assert.equal(channel.send(packet), false);
+  assert.ok(channel.bufferedBytes > 0 && channel.bufferedBytes <= HIGH_WATER);
+  read();
+  for (const end = sent + 100; sent < end;) {
+    if (channel.send(packet)) sent++;
+    else await channel.drained();
+    assert.ok(channel.bufferedBytes <= HIGH_WATER, `${channel.bufferedBytes} bytes are queued`);
+  }
+  channel.close();
+  return sent;
+}
+
+for (const format of ["json", "binary"] as const) {
+  test(`A server's channel in ${format} refuses packets while its client does not read`, {
+    timeout,
+  }, async () => {
+    const { listener, next, port } = await listening({ highWater: HIGH_WATER, format });
+    const client = await connectRawWebSocket(port);
+    client.socket.pause();
+    const channel = await next();
+    let reading: Promise<Uint8Array>;
+    const sent = await jamAndSend(channel, () => {
+      client.socket.resume();
+      reading = client.readAll();
+    });
+    const frames = readServerFrames(await reading!);
+    assert.equal(frames.length, sent + 1); // And a Close.
+    await client.end();
+    assert.equal(await channel.closed, undefined);
+    await Promise.all([listener.close(), client.close()]);
+  });
+
+  test(`connectWebSocket() in ${format} refuses packets while its server does not read`, {
+    timeout,
+  }, async () => {
+    const server = await RawServer.listen();
+    const url = `ws://127.0.0.1:${server.address.port}/`;
+    const connecting = connectWebSocket(url, { highWater: HIGH_WATER, format });
+    const peer = await server.accept();
+    await peer.write(await acceptHandshake(peer));
+    peer.socket.pause();
+    const channel = await connecting;
+    let messages = 0;
+    const decoder = new WebSocketDecoder({ limit: 131_072 });
+    const closing = Promise.withResolvers<void>();
+    const sent = await jamAndSend(channel, () => {
+      peer.socket.on("data", (chunk) =>
+        decoder.push(chunk, ({ kind }) => {
+          if (kind === "close") closing.resolve();
+          else messages++;
+        }));
+      peer.socket.resume();
+    });
+    await closing.promise;
+    assert.equal(messages, sent);
+    await peer.write(encodeClose(1000));
+    await peer.end();
+    assert.equal(await channel.closed, undefined);
+    await server.close();
+  });
+}
+
 // ── pings ───────────────────────────────────────────────────────────────────
 
 test("Pings are answered with their own data", { timeout }, async () => {
@@ -740,18 +814,7 @@ test("connectWebSocket()'s channel closes with a reason when the connection brea
   const server = await RawServer.listen();
   const connecting = connectWebSocket(`ws://127.0.0.1:${server.address.port}/`);
   const peer = await server.accept();
-  const request = await peer.readTo("\r\n\r\n");
-  const key = /sec-websocket-key: (\S+)/i.exec(request)![1]!;
-  const magic = new TextEncoder().encode(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", magic));
-  const accept = btoa(String.fromCharCode(...digest));
-  const lines = [
-    "HTTP/1.1 101 Switching Protocols",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    `Sec-WebSocket-Accept: ${accept}`,
-  ];
-  await peer.write(`${lines.join("\r\n")}\r\n\r\n`);
+  await peer.write(await acceptHandshake(peer));
   const channel = await connecting;
   await peer.close();
   assert.equal((await channel.closed as ChannelError).code, "ERR_CHANNEL_CLOSED");

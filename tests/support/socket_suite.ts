@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Packet, type StreamChannelOptions, type TcpChannel } from "../../mod.ts";
+import { type BaseChannel, Packet, type StreamChannelOptions, type TcpChannel } from "../../mod.ts";
 import { encodeFrame, KissDecoder } from "../../src/wire/mod.ts";
 import { openSockets, type RawSocket, until } from "./raw_socket.ts";
 import { CountingController } from "./routers.ts";
@@ -39,7 +39,7 @@ export function packets(channel: TcpChannel, count: number): Promise<Packet[]> {
 }
 
 /** Queues packets until no more are taken, and the system takes none either. */
-export async function jam(channel: TcpChannel): Promise<number> {
+export async function jam(channel: BaseChannel<unknown>): Promise<number> {
   let sent = 0;
   for (let stuck = 0; stuck < 20;) {
     if (channel.send(LARGE)) sent++, stuck = 0;

@@ -57,3 +57,18 @@ export async function connectRawWebSocket(port: number, request = handshake()): 
   if (status !== 101) throw new Error(`refused with ${status}`);
   return socket;
 }
+
+/** Reads a client's handshake; returns the response that accepts it. */
+export async function acceptHandshake(socket: RawSocket): Promise<string> {
+  const request = await socket.readTo("\r\n\r\n");
+  const key = /sec-websocket-key: (\S+)/i.exec(request)![1]!;
+  const magic = new TextEncoder().encode(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", magic));
+  const lines = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${btoa(String.fromCharCode(...digest))}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n`;
+}
