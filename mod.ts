@@ -43,12 +43,12 @@ export {
   type WebSocketChannelOptions,
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
-export type { RemovalPolicy } from "./src/mesh/announcer.ts";
-export type { MeshOptions } from "./src/mesh/control_plane.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
+export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
+  ConflictEvent,
   DropEvent,
   RouteEvent,
   type RouterEventMap,
@@ -66,3 +66,4 @@ export { type RequestOptions, Router, type RouterOptions } from "./src/router/ro
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";
 export type { EncodeOptions, PacketFields } from "./src/wire/packet_codec.ts";
+export type { Trailer } from "./src/wire/trailer.ts";

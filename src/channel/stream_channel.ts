@@ -17,7 +17,7 @@ export interface StreamChannelOptions extends ChannelOptions {
   /**
    * Largest packet accepted, in bytes.
    *
-   * @default {66592}
+   * @default {66608}
    */
   limit?: number;
   /**

@@ -58,7 +58,7 @@ export interface KissOptions {
   /**
    * Largest frame, in unescaped bytes. A larger one is dropped to its end.
    *
-   * @default {66592}
+   * @default {66608}
    */
   limit?: number;
   /** Told of each frame that is dropped, where it would have stood among the others. */

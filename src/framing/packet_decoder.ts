@@ -16,7 +16,7 @@ export interface PacketDecoderOptions {
   /**
    * Largest packet, in bytes.
    *
-   * @default {66592}
+   * @default {66608}
    */
   limit?: number;
   /**

@@ -1,154 +1,324 @@
 /**
- * What is told to a neighbour: adverts, withdrawals, answers, and nothing twice.
+ * What is told to neighbours of our own kind, and when: nothing twice, much in one frame, bad news
+ * first.
  *
- * Pure: what is sent goes out as effects.
+ * Pure: frames go out as effects.
  *
  * @module
  */
 
-import { encodeRouteAdvert, encodeServiceAdvert } from "../wire/adverts.ts";
-import { NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
+import { LinkFrameWriter } from "../wire/link_frame.ts";
+import { NET_LINK } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
-import type { Effect } from "./effects.ts";
-import type { Neighbour } from "./neighbour.ts";
-import { type Destination, MAX_COST, type RouteTable } from "./route_table.ts";
-import type { ServiceTable } from "./service_table.ts";
+import type { Core } from "./core.ts";
+import type { Destination } from "./destination.ts";
+import { toldDigest } from "./digest.ts";
+import { FRAME_GAP, type Neighbour, type SequenceRequest, type Signal } from "./neighbour.ts";
+import { seconds } from "./route_table.ts";
+import type { ServiceRecord } from "./service_records.ts";
 
-/**
- * How to tell neighbours that a service is gone while its host stays. No way is safe with every
- * old peer, so a mesh that has fragile ones chooses:
- *
- * - `"announce"`: capacity 0, once to each neighbour. What the specification says. It ends every
- *   *Python* router that it reaches, and never stops circulating in a cycle made of *Go*, *Node*
- *   or *Java* routers alone.
- * - `"silent"`: nothing. Remote routers keep a dead entry, as they do with Node, browser and Java
- *   peers; calls to it go unanswered.
- * - `"reannounce"`: the host's route is withdrawn and advertised again, with the services that are
- *   left. Every old peer survives it; but inside a cycle of *Node* or *browser* routers alone the
- *   route then keeps flapping.
- */
-export type RemovalPolicy = "announce" | "silent" | "reannounce";
+// The note beside what a neighbour was told: flags, then when, in seconds.
+const DIRTY = 1;
+const FORCED = 2;
+const RETRACTED = 4;
+const FLAG_BITS = 3;
 
-/** Tells neighbours what they should know, and remembers it in their state. */
+/** Between frames to one neighbour, in ms, if something is urgent. */
+const URGENT_GAP = 5;
+
+/** Longest gap that a neighbour to whom there is always something to tell has to wait, in ms. */
+const MAX_GAP = 1_000;
+
+/** Frames in a row that had to wait, before the gap grows. */
+const PATIENCE = 8;
+
+/** Records in frames that go out at the same time; the rest waits for the next gap. */
+const MAX_BATCH = 4_096;
+
+/** Changes of one destination within a while, in seconds, after which its news must wait. */
+const NOISY_CHANGES = 5;
+const NOISY_WINDOW = 10;
+
+/** How long the news of a noisy destination wait, in ms. */
+const CALM_DELAY = 1_000;
+
+/** A neighbour keeps a host's services for a while after its route is retracted, in seconds. */
+const SERVICES_KEPT = 30;
+
+/** Largest distance that can be told. */
+const MAX_COST = 65_534;
+
+/** Tells our own kind. */
 export class Announcer {
-  readonly #address: string;
-  readonly #routes: RouteTable;
-  readonly #services: ServiceTable;
-  readonly #removal: RemovalPolicy;
-  readonly #emit: (effect: Effect) => void;
+  readonly #core: Core;
+  readonly #writer: LinkFrameWriter = new LinkFrameWriter();
 
   /** Constructs a new instance. */
-  constructor(
-    address: string,
-    routes: RouteTable,
-    services: ServiceTable,
-    removal: RemovalPolicy,
-    emit: (effect: Effect) => void,
-  ) {
-    this.#address = address;
-    this.#routes = routes;
-    this.#services = services;
-    this.#removal = removal;
-    this.#emit = emit;
+  constructor(core: Core) {
+    this.#core = core;
   }
 
-  /** Asks a neighbour for its tables. */
-  query(neighbour: Neighbour): void {
-    this.#transmit(neighbour, new Packet({ net: NET_QUERY }));
-  }
-
-  /** Advertises ourselves. */
-  self(neighbour: Neighbour): void {
-    this.#route(neighbour, this.#address, 1);
-  }
-
-  /** Answers a query: all that the neighbour may hear, whether or not it has heard it before. */
-  answer(neighbour: Neighbour): void {
-    const destinations = [...this.#routes.values()].filter((one) => this.#mayHear(neighbour, one));
-    const hosts = [this.#address, ...destinations.map(({ address }) => address)];
-    for (const host of hosts) neighbour.doubtTold(host);
-    this.self(neighbour);
-    for (const destination of destinations) this.#cost(neighbour, destination);
-    for (const host of hosts) this.#bringUpToDate(neighbour, host);
-  }
-
-  /** Advertises our route and what it leads to, but for what the neighbour holds already. */
-  advertise(neighbour: Neighbour, destination: Destination): void {
-    const { address } = destination;
-    if (!this.#mayHear(neighbour, destination) || neighbour.offerBack.has(address)) return;
-    this.#cost(neighbour, destination);
-    this.#bringUpToDate(neighbour, address);
-  }
-
-  /** Withdraws a destination, if the neighbour may hold it from us. */
-  withdraw(neighbour: Neighbour, address: string): void {
-    neighbour.toldServices.delete(address);
-    if (neighbour.toldRoutes.delete(address)) this.#route(neighbour, address, 0);
-  }
-
-  /** Tells what changed in the services of a host, if the neighbour knows the host from us. */
-  services(neighbour: Neighbour, destination: Destination): void {
-    const { address } = destination;
-    if (this.#mayHear(neighbour, destination) && neighbour.toldRoutes.has(address)) {
-      this.#bringUpToDate(neighbour, address);
+  /** The way to a destination has changed: tell whoever should know. */
+  news(destination: Destination, now: number, why: "change" | "refresh" = "change"): void {
+    for (const neighbour of this.#core.neighbours.values()) {
+      if (neighbour.kind === "modern") this.tell(neighbour, destination, now, why);
     }
   }
 
-  /** Tells what changed in our own services. */
-  ownServices(neighbour: Neighbour): void {
-    this.#bringUpToDate(neighbour, this.#address);
+  /**
+   * Sees to it that a neighbour is told, if it does not know yet.
+   *
+   * @param why With a reason other than a change, it is told what differs in the sequence number
+   *   alone, too; an answer is urgent.
+   */
+  tell(
+    neighbour: Neighbour,
+    destination: Destination,
+    now: number,
+    why: "change" | "refresh" | "answer" = "change",
+  ): void {
+    const { told } = neighbour;
+    const { id } = destination;
+    const before = told.cost(id);
+    const tellable = this.#mayTell(neighbour, destination, now);
+    if (!tellable && before === 0) return;
+    const forced = why !== "change";
+    if (
+      tellable && !forced && before === destination.cost + 1 &&
+      told.origin(id) === destination.origin
+    ) return;
+    const note = told.note(id);
+    const urgent = !tellable || why === "answer" || (before === 0 && (note & RETRACTED) !== 0);
+    if (!urgent && !forced && this.#isNoisy(destination, now)) return;
+    if ((note & DIRTY) === 0) neighbour.dirty.push(destination);
+    told.setNote(id, note | DIRTY | (forced ? FORCED : 0));
+    this.#schedule(neighbour, urgent, now);
   }
 
-  /** Whether a neighbour may hear of a destination from us at all. */
-  #mayHear(neighbour: Neighbour, destination: Destination): boolean {
-    return destination.selected !== null && destination.selected !== neighbour.link &&
-      destination.address !== neighbour.address && destination.cost < MAX_COST;
+  /** Counts a change of a destination. */
+  changed(destination: Destination, now: number): void {
+    const at = seconds(now);
+    if (at - destination.changesAt > NOISY_WINDOW) {
+      destination.changesAt = at;
+      destination.changes = 0;
+    }
+    destination.changes++;
   }
 
-  #cost(neighbour: Neighbour, destination: Destination): void {
-    const { address } = destination;
+  /** A service has changed: tell those who know its host by the same word. */
+  serviceNews(record: ServiceRecord, except: Neighbour | null, now: number): void {
+    const { identity, routes, neighbours } = this.#core;
+    const own = record.host === identity.address;
+    const host = own ? routes.self : routes.get(record.host);
+    if (host === undefined) return;
+    for (const neighbour of neighbours.values()) {
+      if (neighbour.kind !== "modern" || neighbour === except) continue;
+      const { told } = neighbour;
+      if (told.origin(host.id) !== record.origin) continue; // It will be told with the route.
+      if (told.cost(host.id) === 0) {
+        told.set(host.id, 0, 0, 0); // It was retracted just now: all is told again afterwards.
+      } else {
+        neighbour.dueServices.add(record);
+        this.#schedule(neighbour, false, now);
+      }
+    }
+  }
+
+  /** Sends a request for a fresher route. */
+  request(neighbour: Neighbour, request: SequenceRequest, now: number): void {
+    neighbour.dueRequests.push(request);
+    this.#schedule(neighbour, true, now);
+  }
+
+  /** Sends something short. */
+  signal(neighbour: Neighbour, signal: Signal, now: number): void {
+    neighbour.dueSignals.push(signal);
+    this.#schedule(neighbour, true, now);
+  }
+
+  /** Tells a neighbour all there is. */
+  tellAll(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    this.tell(neighbour, routes.self, now);
+    for (const destination of routes.values()) {
+      if (destination.selected !== null) this.tell(neighbour, destination, now);
+    }
+  }
+
+  /** Tells a neighbour all again, though it has heard it, and then what that comes to. */
+  tellAllAgain(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    for (const destination of [routes.self, ...routes.values()]) {
+      if (neighbour.told.cost(destination.id) === 0) continue;
+      neighbour.told.set(destination.id, 0, 0, 0);
+    }
+    this.tellAll(neighbour, now);
+    this.signal(neighbour, { kind: "digest" }, now);
+  }
+
+  /** Says goodbye at once. */
+  leave(neighbour: Neighbour, now: number): void {
+    neighbour.dueSignals.push({ kind: "bye", reason: 0 });
+    this.#flush(neighbour, now);
+  }
+
+  // ── what may be told ──────────────────────────────────────────────────────
+
+  #mayTell(neighbour: Neighbour, destination: Destination, now: number): boolean {
+    const { stub, hidden, identity, routes } = this.#core;
+    if (destination === routes.self) return !hidden && !identity.yielded;
+    const { selected } = destination;
+    if (stub || selected === null || selected === neighbour) return false;
+    if (selected.address === neighbour.address) return false; // Another link to the same router.
+    if (destination.address === neighbour.address) {
+      return destination.origin > neighbour.instance; // Somebody else has its name: it must know.
+    }
+    return destination.cost < MAX_COST && selected.dampedUntil <= now;
+  }
+
+  /** Whether a destination changes so often that its news should wait; sees that they come. */
+  #isNoisy(destination: Destination, now: number): boolean {
+    if (destination.changes <= NOISY_CHANGES) return false;
+    if (seconds(now) - destination.changesAt > NOISY_WINDOW) return false;
+    if (destination.calming) return true;
+    destination.calming = true;
+    this.#core.agenda.add(now + CALM_DELAY, (later) => {
+      destination.calming = false;
+      if (!this.#core.routes.holds(destination)) return;
+      const { changes } = destination;
+      destination.changes = 0; // They are told now, whatever it does.
+      this.news(destination, later);
+      destination.changes = changes;
+    });
+    return true;
+  }
+
+  // ── when ──────────────────────────────────────────────────────────────────
+
+  #schedule(neighbour: Neighbour, urgent: boolean, now: number): void {
+    const { random, agenda } = this.#core;
+    const at = urgent
+      ? Math.max(now + 0.5 + 1.5 * random(), neighbour.flushedAt + URGENT_GAP)
+      : Math.max(now + 5 + 10 * random(), neighbour.flushedAt + neighbour.gap);
+    if (at >= neighbour.flushAt) return;
+    neighbour.flushAt = at;
+    agenda.add(at, (later) => {
+      if (neighbour.flushAt === at) this.#flush(neighbour, later);
+    });
+  }
+
+  /** Lets the gap grow while there is always something to tell, and shrink when there is not. */
+  #pace(neighbour: Neighbour, now: number): void {
+    if (now - neighbour.flushedAt > 2 * neighbour.gap) {
+      neighbour.gap = FRAME_GAP;
+      neighbour.waits = 0;
+    } else if (++neighbour.waits >= PATIENCE) {
+      neighbour.gap = Math.min(MAX_GAP, 2 * neighbour.gap);
+      neighbour.waits = 0;
+    }
+    neighbour.flushedAt = now;
+  }
+
+  // ── writing ───────────────────────────────────────────────────────────────
+
+  /** Writes everything that is due to a neighbour into as few frames as it takes. */
+  #flush(neighbour: Neighbour, now: number): void {
+    neighbour.flushAt = Infinity;
+    this.#pace(neighbour, now);
+    const due = neighbour.dirty;
+    const rest = due.length > MAX_BATCH ? due.splice(MAX_BATCH) : [];
+    neighbour.dirty = rest;
+    for (const destination of due) this.#writeRoute(neighbour, destination, now);
+    for (const request of neighbour.dueRequests) this.#writeRequest(neighbour, request);
+    for (const record of neighbour.dueServices) this.#writeService(neighbour, record);
+    for (const signal of neighbour.dueSignals) this.#writeSignal(neighbour, signal);
+    neighbour.dueRequests = [];
+    neighbour.dueServices.clear();
+    neighbour.dueSignals = [];
+    if (!this.#writer.empty) this.#send(neighbour);
+    if (rest.length > 0) this.#schedule(neighbour, false, now);
+  }
+
+  #writeRoute(neighbour: Neighbour, destination: Destination, now: number): void {
+    const { routes } = this.#core;
+    const { told } = neighbour;
+    const { id, address, origin, seq } = destination;
+    if (!routes.holds(destination)) return;
+    const note = told.note(id);
+    const before = told.cost(id);
+    const at = seconds(now) << FLAG_BITS;
+    if (!this.#mayTell(neighbour, destination, now)) {
+      told.setNote(id, before > 0 ? at | RETRACTED : note & ~(DIRTY | FORCED));
+      if (before === 0) return;
+      told.set(id, 0, 0, told.origin(id));
+      if (!this.#writer.route(address, 0, 0, 0)) {
+        this.#send(neighbour);
+        this.#writer.route(address, 0, 0, 0);
+      }
+      return;
+    }
     const cost = destination.cost + 1;
-    if (neighbour.toldRoutes.get(address) === cost) return;
-    neighbour.toldRoutes.set(address, cost);
-    destination.lowestTold = Math.min(destination.lowestTold, cost);
-    this.#route(neighbour, address, cost);
-  }
-
-  #bringUpToDate(neighbour: Neighbour, host: string): void {
-    const wanted = this.#services.of(host);
-    const told = neighbour.toldServices.get(host);
-    for (const service of [...told?.keys() ?? []]) {
-      if (wanted.has(service)) continue;
-      told!.delete(service);
-      if (this.#removal === "announce") this.#service(neighbour, host, service, 0);
-      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host);
+    const knows = told.origin(id) === origin;
+    const same = before === cost && knows && (note & FORCED) === 0;
+    told.setNote(id, at);
+    if (same) return;
+    routes.passedOn(destination, cost, now);
+    told.set(id, cost, seq, origin);
+    const unsigned = origin >>> 0;
+    if (!this.#writer.route(address, cost, seq, unsigned)) {
+      this.#send(neighbour);
+      this.#writer.route(address, cost, seq, unsigned);
     }
-    for (const [service, capacity] of wanted) {
-      if (told?.get(service) === capacity) continue;
-      neighbour.noteToldService(host, service, capacity);
-      this.#service(neighbour, host, service, capacity);
+    const kept = knows && (before > 0 || seconds(now) - (note >> FLAG_BITS) < SERVICES_KEPT);
+    if (kept) return;
+    for (const record of this.#core.records.of(address, origin)) neighbour.dueServices.add(record);
+  }
+
+  #writeService(neighbour: Neighbour, record: ServiceRecord): void {
+    const { routes, identity } = this.#core;
+    const { host, name, origin, load, version } = record;
+    const destination = host === identity.address ? routes.self : routes.get(host);
+    if (destination === undefined) return;
+    const { told } = neighbour;
+    if (told.cost(destination.id) === 0 || told.origin(destination.id) !== origin) return;
+    if (!this.#writer.service(host, name, load, origin >>> 0, version)) {
+      this.#send(neighbour);
+      this.#writer.service(host, name, load, origin >>> 0, version);
     }
   }
 
-  /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
-  #reannounce(neighbour: Neighbour, host: string): void {
-    neighbour.toldServices.delete(host);
-    this.#route(neighbour, host, 0);
-    this.#route(neighbour, host, (this.#routes.get(host)?.cost ?? 0) + 1); // Ourselves: 1.
-    this.#bringUpToDate(neighbour, host);
+  #writeRequest(neighbour: Neighbour, request: SequenceRequest): void {
+    const { address, origin, seq, hops } = request;
+    if (!this.#writer.seqRequest(address, origin >>> 0, seq, hops)) {
+      this.#send(neighbour);
+      this.#writer.seqRequest(address, origin >>> 0, seq, hops);
+    }
   }
 
-  #route(neighbour: Neighbour, address: string, cost: number): void {
-    const data = encodeRouteAdvert({ address, cost });
-    this.#transmit(neighbour, new Packet({ net: NET_ROUTE, src: this.#address, data }));
+  #writeSignal(neighbour: Neighbour, signal: Signal): void {
+    if (this.#putSignal(neighbour, signal)) return;
+    this.#send(neighbour);
+    this.#putSignal(neighbour, signal);
   }
 
-  #service(neighbour: Neighbour, address: string, service: string, capacity: number): void {
-    const data = encodeServiceAdvert({ address, service, capacity });
-    this.#transmit(neighbour, new Packet({ net: NET_SERVICE, data }));
+  #putSignal(neighbour: Neighbour, signal: Signal): boolean {
+    switch (signal.kind) {
+      case "ping":
+        return this.#writer.ping(signal.token);
+      case "pong":
+        return this.#writer.pong(signal.token);
+      case "resync":
+        return this.#writer.resync(signal.what);
+      case "digest":
+        return this.#writer.digest(toldDigest(this.#core, neighbour));
+      case "bye":
+        return this.#writer.bye(signal.reason);
+    }
   }
 
-  #transmit(neighbour: Neighbour, packet: Packet): void {
-    this.#emit({ kind: "transmit", link: neighbour.link, packet });
+  #send(neighbour: Neighbour): void {
+    const packet = new Packet({ net: NET_LINK, data: this.#writer.finish() });
+    this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
   }
 }
+

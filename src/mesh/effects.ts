@@ -38,7 +38,14 @@ export type Effect =
   | { readonly kind: "deliver"; readonly packet: Packet }
   /** Tell that something was dropped: a packet, or (`null`) more than the tables may hold. */
   | { readonly kind: "drop"; readonly packet: Packet | null; readonly error: AlnError }
-  /** Tell that a route changed. */
-  | { readonly kind: "route"; readonly route: RouteInfo }
+  /**
+   * Tell that a route changed. `held`: there is none for the moment, but one is being looked for;
+   * packets wait meanwhile, and nobody need be told.
+   */
+  | { readonly kind: "route"; readonly route: RouteInfo; readonly held?: true }
   /** Tell that a service changed. */
-  | { readonly kind: "service"; readonly service: ServiceInfo };
+  | { readonly kind: "service"; readonly service: ServiceInfo }
+  /** Close this link: it is of no use any more. The mesh has forgotten it already. */
+  | { readonly kind: "close"; readonly link: LinkId; readonly error: AlnError }
+  /** Tell that two routers use this address. */
+  | { readonly kind: "conflict"; readonly address: string };

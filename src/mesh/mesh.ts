@@ -7,15 +7,39 @@
  * @module
  */
 
-import { PacketError, UnreachableError } from "../errors.ts";
+import { PacketError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
-import { ControlPlane, type MeshOptions } from "./control_plane.ts";
+import { ControlPlane } from "./control_plane.ts";
+import { routeInfo } from "./core.ts";
+import { DataPlane } from "./data_plane.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type { Ledger } from "./ledger.ts";
+import type { NeighbourKind } from "./neighbour.ts";
+import type { MeshOptions } from "./options.ts";
+
+/** A route as one router has told it to another. */
+export interface ToldRoute {
+  /** Distance as told: one more than the teller's own. */
+  cost: number;
+  /** Sequence number; 0 from old peers. */
+  seq: number;
+  /** Whose word it is, u32. */
+  origin: number;
+}
+
+/** All about one destination. */
+export interface RouteDetails extends ToldRoute {
+  /** The link in use; `null` if there is none. Without one, the rest says nothing. */
+  selected: LinkId | null;
+  /** How near we have said that we are, by each origin's word. */
+  feasible: ToldRoute[];
+}
 
 /** One router's view of the mesh. */
 export class Mesh {
   readonly #random: () => number;
   readonly #control: ControlPlane;
+  readonly #data: DataPlane;
   #effects: Effect[] = [];
 
   /**
@@ -26,19 +50,35 @@ export class Mesh {
    */
   constructor(address: string, random: () => number, options: MeshOptions = {}) {
     this.#random = random;
-    this.#control = new ControlPlane(address, (effect) => this.#effects.push(effect), options);
+    const emit = (effect: Effect) => void this.#effects.push(effect);
+    const control = new ControlPlane(address, random, emit, options);
+    const data = new DataPlane(
+      control.core,
+      (destination) => control.searches.isStarving(destination),
+      (service) => this.instances(service),
+    );
+    control.watcher = {
+      found: (destination, now) => data.release(destination, now),
+      lost: (destination) => data.lost(destination),
+    };
+    this.#control = control;
+    this.#data = data;
   }
 
   /** Our own address. */
   get address(): string {
-    return this.#control.address;
+    return this.#control.core.identity.address;
   }
 
   // ── inputs ────────────────────────────────────────────────────────────────
 
-  /** A link has come up. */
-  linkUp(link: LinkId, now: number): Effect[] {
-    this.#control.linkUp(link, now);
+  /**
+   * A link has come up.
+   *
+   * @param cost What a hop over it costs, at least 1.
+   */
+  linkUp(link: LinkId, now: number, cost: number = 1): Effect[] {
+    this.#control.linkUp(link, cost, now);
     return this.#take();
   }
 
@@ -48,16 +88,23 @@ export class Mesh {
     return this.#take();
   }
 
+  /** We are about to leave: neighbours of our kind are told, and need not notice. */
+  leave(now: number): Effect[] {
+    this.#control.leave(now);
+    return this.#take();
+  }
+
   /**
    * A packet has come in.
    *
    * @param packet Owned by the mesh from now on.
    */
   receive(link: LinkId, packet: Packet, now: number): Effect[] {
-    const neighbour = this.#control.neighbours.get(link);
+    const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour === undefined) return [];
+    neighbour.heardAt = now;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
-    else this.#carry(packet, link);
+    else this.#data.carry(packet, neighbour, now);
     return this.#take();
   }
 
@@ -66,21 +113,22 @@ export class Mesh {
    *
    * @param packet Owned by the mesh from now on.
    */
-  send(packet: Packet): Effect[] {
+  send(packet: Packet, now: number): Effect[] {
     if (packet.src === "") packet.src = this.address;
+    packet.trailer = null;
     if (packet.net !== 0) {
       this.#refuse(packet, "net is between routers");
     } else if (packet.dst === "" && packet.srv === "") {
       this.#refuse(packet, "it has neither dst nor srv");
     } else {
-      this.#carry(packet, null);
+      this.#data.carry(packet, null, now);
     }
     return this.#take();
   }
 
   /** Offers a service of our own at a capacity in 1-65535; 0 withdraws it. */
-  offer(service: string, capacity: number): Effect[] {
-    this.#control.offer(service, capacity);
+  offer(service: string, capacity: number, now: number): Effect[] {
+    this.#control.offer(service, capacity, now);
     return this.#take();
   }
 
@@ -94,40 +142,42 @@ export class Mesh {
 
   /** When {@linkcode tick} is next due, in ms; `Infinity` if nothing is. */
   deadline(): number {
-    return this.#control.deadline();
+    return this.#control.core.agenda.next;
   }
 
   /** Every destination that can be reached. */
   routes(): RouteInfo[] {
     const routes: RouteInfo[] = [];
-    for (const destination of this.#control.routes.values()) {
-      if (destination.selected !== null) routes.push(this.#control.info(destination));
+    for (const destination of this.#control.core.routes.values()) {
+      if (destination.selected !== null) routes.push(routeInfo(destination));
     }
     return routes;
   }
 
-  /** Whether packets can reach an address now. */
+  /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
   reaches(address: string): boolean {
-    return address === this.address ||
-      (this.#control.routes.get(address)?.selected ?? null) !== null;
+    if (address === this.address) return true;
+    const destination = this.#control.core.routes.get(address);
+    if (destination === undefined) return false;
+    return destination.selected !== null || this.#control.searches.isStarving(destination);
   }
 
   /** Every instance of every service that can be used now, own ones included. */
   services(): ServiceInfo[] {
-    return [...this.#control.services.all()];
+    return [...this.#control.core.services.all()];
   }
 
   /** Addresses that offer a service: our own first, then by capacity. */
   instances(service: string): string[] {
     const rank = ([address, capacity]: [string, number]) => address === this.address ? 0 : capacity;
-    return [...this.#control.services.instances(service)]
+    return [...this.#control.core.services.instances(service)]
       .sort((a, b) => rank(a) - rank(b))
       .map(([address]) => address);
   }
 
   /** The instance to call: ours, or one of the lowest capacity; `null` if there is none. */
   select(service: string): string | null {
-    const instances = this.#control.services.instances(service);
+    const instances = this.#control.core.services.instances(service);
     if (instances.has(this.address)) return this.address;
     let best: string | null = null;
     let lowest = Infinity;
@@ -141,49 +191,56 @@ export class Mesh {
     return best;
   }
 
-  // ── carrying ──────────────────────────────────────────────────────────────
+  // ── insight, for tools and tests ──────────────────────────────────────────
 
-  /** Brings an application's packet on its way; `from` is the link it came over. */
-  #carry(packet: Packet, from: LinkId | null): void {
-    if (packet.dst === this.address) this.#effects.push({ kind: "deliver", packet });
-    else if (packet.dst !== "") this.#forward(packet, from);
-    else this.#multicast(packet, from);
+  /** The link that leads to an address now; `null` if there is none. */
+  nextHop(address: string): LinkId | null {
+    return this.#control.core.routes.get(address)?.selected?.link ?? null;
   }
 
-  /** One copy to every instance of the service, our own first. */
-  #multicast(packet: Packet, from: LinkId | null): void {
-    const instances = this.instances(packet.srv);
-    if (instances.length === 0) {
-      const error = new UnreachableError(
-        "ERR_NO_SERVICE",
-        `Cannot send packet: nobody offers "${packet.srv}"`,
-        packet.srv,
-      );
-      this.#effects.push({ kind: "drop", packet, error });
+  /** What a neighbour is, as far as is known; `"gone"` if there is none. */
+  neighbourKind(link: LinkId): NeighbourKind {
+    return this.#control.core.neighbours.get(link)?.kind ?? "gone";
+  }
+
+  /** All about one destination; `null` if it is not known. */
+  inspect(address: string): RouteDetails | null {
+    const destination = this.#control.core.routes.get(address);
+    if (destination === undefined) return null;
+    const { selected, cost, seq, origin, source, moreSources } = destination;
+    const sources = source === null ? [] : [source, ...moreSources ?? []];
+    return {
+      selected: selected?.link ?? null,
+      cost,
+      seq,
+      origin: origin >>> 0,
+      feasible: sources.map((one) => ({ cost: one.cost, seq: one.seq, origin: one.origin >>> 0 })),
+    };
+  }
+
+  /** What the neighbour on a link offers us, by destination. */
+  heard(link: LinkId): Map<string, ToldRoute> {
+    return this.#entries(this.#control.core.neighbours.get(link)?.offers);
+  }
+
+  /** What we have told the neighbour on a link, by destination. */
+  told(link: LinkId): Map<string, ToldRoute> {
+    return this.#entries(this.#control.core.neighbours.get(link)?.told);
+  }
+
+  #entries(ledger: Ledger | undefined): Map<string, ToldRoute> {
+    const entries = new Map<string, ToldRoute>();
+    if (ledger === undefined) return entries;
+    const { routes } = this.#control.core;
+    for (const { id, address } of [routes.self, ...routes.values()]) {
+      const cost = ledger.cost(id);
+      if (cost === 0) continue;
+      entries.set(address, { cost, seq: ledger.seq(id), origin: ledger.origin(id) >>> 0 });
     }
-    for (const address of instances) {
-      const copy = new Packet(packet);
-      copy.dst = address;
-      this.#carry(copy, from);
-    }
+    return entries;
   }
 
-  #forward(packet: Packet, from: LinkId | null): void {
-    const { dst } = packet;
-    const link = this.#control.routes.get(dst)?.selected ?? null;
-    if (link === null) return this.#unreachable(packet, `no route leads to "${dst}"`);
-    if (link === from) return this.#unreachable(packet, `"${dst}" is where it came from`);
-    if (from !== null && packet.src === this.address) {
-      return this.#unreachable(packet, `it has come back on its way to "${dst}"`);
-    }
-    packet.nxt = this.#control.neighbours.get(link)!.address;
-    this.#effects.push({ kind: "transmit", link, packet });
-  }
-
-  #unreachable(packet: Packet, why: string): void {
-    const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
-    this.#effects.push({ kind: "drop", packet, error });
-  }
+  // ── within ────────────────────────────────────────────────────────────────
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);

@@ -1,150 +1,262 @@
 /**
- * Per destination: every neighbour's offer, the one in use, and which others may be used.
+ * Which offers may be used, and which one is.
  *
- * The rule that keeps loops out: an offer is *feasible* only if its cost is below the lowest that
- * we have advertised for the destination since we last withdrew it. Whoever routes through us
- * heard at least that cost from us, so it offers more, and is never chosen.
+ * The rule that keeps loops out: an offer is *feasible* only if it is nearer to its origin than we
+ * have ever said that we are, or rests on a newer word of the origin. Whoever routes through us
+ * heard at least that from us, so its own offers are never nearer, and never chosen.
  *
  * Pure state: nothing here sends.
  *
  * @module
  */
 
-import type { LinkId } from "./effects.ts";
+import { Destination, type Source } from "./destination.ts";
+import type { Neighbour } from "./neighbour.ts";
+import { isNewer, isProxied } from "./sequence.ts";
 
-/** Largest cost that is a route at all, in hops; what counts up for ever ends here. */
-export const MAX_COST = 64;
+/** What an offer is that must not be used. */
+export const UNUSABLE = Infinity;
 
-/** What one neighbour offers for one destination. */
-interface Offer {
-  /** As the neighbour advertised it: 1 for itself. */
-  cost: number;
-  /** Heard before we withdrew the destination: gone when `lostUntil` has passed. */
-  stale: boolean;
-}
+/** Added to the cost for what is worse than any distance: a proxy's word, hearsay, a bad link. */
+export const PROXIED_PENALTY = 1 << 17;
+export const HEARSAY_PENALTY = 2 << 17;
+const DEMOTED_PENALTY = 1 << 20;
 
-/** One destination. */
-export interface Destination {
-  /** Its address. */
-  readonly address: string;
-  /** Every neighbour's offer. */
-  readonly offers: Map<LinkId, Offer>;
-  /** The link in use; `null` if no offer is feasible. */
-  selected: LinkId | null;
-  /** Cost by that link, in hops. */
-  cost: number;
-  /** The lowest cost that we have advertised since we last withdrew it. */
-  lowestTold: number;
-  /**
-   * Lost: until then, in ms, only the destination itself is believed, so that the bad news is
-   * everywhere before good news that rests on old news comes round. `Infinity` if it is not lost.
-   */
-  lostUntil: number;
-}
+/** Origins of one destination that are remembered. */
+const MAX_SOURCES = 4;
 
-/** What {@linkcode RouteTable.select} found. */
-export type Selection = "same" | "changed" | "lost";
+/** How long a source is remembered after its last use, in seconds. */
+const SOURCE_LIFETIME = 200;
 
-/** All destinations, own address excluded. */
+/** How an old peer's offer is judged: a cost with penalties, or {@linkcode UNUSABLE}. */
+export type Judge = (destination: Destination, neighbour: Neighbour, now: number) => number;
+
+/** All destinations; number 0 is ourselves. */
 export class RouteTable {
-  readonly #destinations: Map<string, Destination> = new Map();
+  /** Ourselves: the destination that every neighbour is told of first. */
+  readonly self: Destination;
+  readonly #byAddress: Map<string, Destination> = new Map();
+  readonly #byId: (Destination | undefined)[] = [];
+  readonly #freeIds: number[] = [];
+  readonly #neighbours: ReadonlyMap<unknown, Neighbour>;
+  readonly #judgeOld: Judge;
+  readonly #proxyOrigin: number;
   readonly #limit: number;
+  #offered: number = 0;
 
   /**
    * Constructs a new instance.
    *
-   * @param limit Destinations held at once.
+   * @param limit Destinations that may be offered at once.
    */
-  constructor(limit: number) {
+  constructor(
+    address: string,
+    neighbours: ReadonlyMap<unknown, Neighbour>,
+    proxyOrigin: number,
+    judgeOld: Judge,
+    limit: number,
+  ) {
+    this.self = new Destination(address, 0);
+    this.#byId.push(this.self);
+    this.#neighbours = neighbours;
+    this.#proxyOrigin = proxyOrigin;
+    this.#judgeOld = judgeOld;
     this.#limit = limit;
   }
 
-  /** The destination, if anybody offers it. */
+  /** How many destinations are remembered, ourselves left out. */
+  get size(): number {
+    return this.#byAddress.size;
+  }
+
+  /** The destination, if it is remembered. Not ourselves. */
   get(address: string): Destination | undefined {
-    return this.#destinations.get(address);
+    return this.#byAddress.get(address);
   }
 
-  /** Every destination that anybody offers, routed or not. */
+  /** Whether this is still the destination of its number. */
+  holds(destination: Destination): boolean {
+    return this.#byId[destination.id] === destination;
+  }
+
+  /** Every destination that is remembered, routed or not. Not ourselves. */
   values(): Iterable<Destination> {
-    return this.#destinations.values();
+    return this.#byAddress.values();
   }
 
-  /**
-   * Notes an offer. Follow it with {@linkcode select}.
-   *
-   * @returns The destination; `null` if it is a new one and the table is full.
-   */
-  offer(address: string, link: LinkId, cost: number): Destination | null {
-    let destination = this.#destinations.get(address);
-    if (destination === undefined) {
-      if (this.#destinations.size >= this.#limit) return null;
-      destination = {
-        address,
-        offers: new Map(),
-        selected: null,
-        cost: 0,
-        lowestTold: Infinity,
-        lostUntil: Infinity,
-      };
-      this.#destinations.set(address, destination);
-    }
-    destination.offers.set(link, { cost, stale: false });
+  /** The destination, made if there is room; `null` if not. Follow it with {@linkcode offer}. */
+  find(address: string): Destination | null {
+    const known = this.#byAddress.get(address);
+    if (known !== undefined && known.offers > 0) return known;
+    if (this.#offered >= this.#limit) return null;
+    if (known !== undefined) return known;
+    if (this.#byAddress.size >= 2 * this.#limit) this.#dropForgotten();
+    const id = this.#freeIds.pop() ?? this.#byId.length;
+    const destination = new Destination(address, id);
+    this.#byId[id] = destination;
+    this.#byAddress.set(address, destination);
     return destination;
   }
 
-  /** Takes an offer back. Follow it with {@linkcode select}. */
-  retract(destination: Destination, link: LinkId): void {
-    destination.offers.delete(link);
+  /** Notes what a neighbour offers; a cost of 0 takes it back. Follow it with a selection. */
+  offer(
+    destination: Destination,
+    neighbour: Neighbour,
+    cost: number,
+    seq: number,
+    origin: number,
+  ): void {
+    const { offers } = neighbour;
+    const before = offers.cost(destination.id);
+    offers.set(destination.id, cost, seq, origin);
+    if ((before === 0) === (cost === 0) || destination === this.self) return;
+    if (cost > 0) {
+      if (destination.offers++ === 0) this.#offered++;
+    } else {
+      if (--destination.offers === 0) this.#offered--;
+    }
   }
 
-  /** Selects the best feasible offer: lowest cost, then the one in use, then the oldest link. */
-  select(destination: Destination): Selection {
-    const { offers, selected, cost, lowestTold } = destination;
-    const maxCost = destination.lostUntil === Infinity ? MAX_COST : 1;
-    let best: LinkId | null = null;
-    let bestCost = Infinity;
-    for (const [link, offer] of offers) {
-      if (offer.cost > maxCost || offer.cost >= lowestTold) continue;
-      if (offer.cost < bestCost || (offer.cost === bestCost && link === selected)) {
-        best = link;
-        bestCost = offer.cost;
+  /** Whether an offer of our own kind cannot lead back to us. */
+  isFeasible(destination: Destination, neighbour: Neighbour): boolean {
+    const { offers } = neighbour;
+    const { id, newest } = destination;
+    const origin = offers.origin(id);
+    if (origin === this.#proxyOrigin) return false;
+    if (!isProxied(origin) && origin < newest) return false; // Of an earlier life.
+    const source = this.source(destination, origin);
+    if (source === null) return true;
+    const seq = offers.seq(id);
+    if (seq !== source.seq) return isNewer(seq, source.seq);
+    const cost = offers.cost(id);
+    return cost < source.cost || (cost === source.cost && neighbour.precedesUs);
+  }
+
+  /** An offer's cost with penalties for its kind; {@linkcode UNUSABLE} if it must not be used. */
+  judge(destination: Destination, neighbour: Neighbour, now: number): number {
+    const cost = neighbour.offers.cost(destination.id);
+    if (cost === 0) return UNUSABLE;
+    let rank: number;
+    if (neighbour.kind === "modern") {
+      if (!this.isFeasible(destination, neighbour)) return UNUSABLE;
+      rank = cost - 1 + neighbour.cost;
+      if (isProxied(neighbour.offers.origin(destination.id))) rank += PROXIED_PENALTY;
+    } else {
+      rank = this.#judgeOld(destination, neighbour, now);
+    }
+    return neighbour.isDemoted(now) ? rank + DEMOTED_PENALTY : rank;
+  }
+
+  /** The neighbour to use: the best rank, then the one in use, then the lowest hash. */
+  best(destination: Destination, now: number): Neighbour | null {
+    const { selected } = destination;
+    let best: Neighbour | null = null;
+    let bestRank = UNUSABLE;
+    for (const neighbour of this.#neighbours.values()) {
+      const rank = this.judge(destination, neighbour, now);
+      if (rank > bestRank || rank === UNUSABLE) continue;
+      if (rank < bestRank || neighbour === selected) {
+        best = neighbour;
+        bestRank = rank;
+      } else if (best !== selected && neighbour.hash >>> 0 < best!.hash >>> 0) {
+        best = neighbour;
       }
     }
-    destination.selected = best;
-    destination.cost = best === null ? 0 : bestCost;
-    if (best === null) return selected === null ? "same" : "lost";
-    return best === selected && bestCost === cost ? "same" : "changed";
+    return best;
   }
 
-  /**
-   * Notes that we have withdrawn the destination everywhere: any offer that is heard afresh is
-   * feasible, once `lostUntil` has passed.
-   */
-  withdrawn(destination: Destination, lostUntil: number): void {
-    destination.lowestTold = Infinity;
-    destination.lostUntil = lostUntil;
-    for (const offer of destination.offers.values()) offer.stale = true;
-  }
-
-  /** Drops stale offers; says whose they were. */
-  sweep(destination: Destination): LinkId[] {
-    const dropped: LinkId[] = [];
-    for (const [link, offer] of destination.offers) {
-      if (!offer.stale) continue;
-      destination.offers.delete(link);
-      dropped.push(link);
+  /** Another neighbour that leads there without a loop; `null` if there is none. */
+  alternative(destination: Destination, not: Neighbour, now: number): Neighbour | null {
+    let best: Neighbour | null = null;
+    let bestRank = UNUSABLE;
+    for (const neighbour of this.#neighbours.values()) {
+      if (neighbour === not) continue;
+      const rank = this.judge(destination, neighbour, now);
+      if (rank < bestRank) {
+        best = neighbour;
+        bestRank = rank;
+      }
     }
-    return dropped;
+    return best;
   }
 
-  /** Forgets the destination if nobody offers it, and nobody has to wait until it may be again. */
-  prune(destination: Destination): void {
-    const { address, offers, lostUntil } = destination;
-    // It may have been forgotten already, and offered anew since.
-    if (
-      offers.size === 0 && lostUntil === Infinity && this.#destinations.get(address) === destination
-    ) {
-      this.#destinations.delete(address);
+  // ── how near we have said that we are ─────────────────────────────────────
+
+  /** What we have passed on of an origin's word; `null` if nothing. */
+  source(destination: Destination, origin: number): Source | null {
+    const { source, moreSources } = destination;
+    if (source === null || source.origin === origin) return source;
+    return moreSources?.find((one) => one.origin === origin) ?? null;
+  }
+
+  /** Notes that we have told somebody a cost. */
+  passedOn(destination: Destination, cost: number, now: number): void {
+    const { origin, seq } = destination;
+    const usedAt = seconds(now);
+    const source = this.source(destination, origin);
+    if (source === null) return this.#remember(destination, { origin, seq, cost, usedAt });
+    source.usedAt = usedAt;
+    if (isNewer(seq, source.seq)) {
+      source.seq = seq;
+      source.cost = cost;
+    } else if (seq === source.seq && cost < source.cost) {
+      source.cost = cost;
     }
   }
+
+  #remember(destination: Destination, source: Source): void {
+    if (destination.source === null) {
+      destination.source = source;
+      return;
+    }
+    const more = destination.moreSources ??= [];
+    more.push(source);
+    if (more.length < MAX_SOURCES) return;
+    let oldest = 0;
+    for (let i = 1; i < more.length; i++) if (more[i]!.usedAt < more[oldest]!.usedAt) oldest = i;
+    more.splice(oldest, 1);
+  }
+
+  /** Forgets sources that have been of no use for long, and destinations that have none left. */
+  sweep(now: number): void {
+    const at = seconds(now);
+    const isAlive = (source: Source): boolean => at - source.usedAt < SOURCE_LIFETIME;
+    for (const destination of this.#byAddress.values()) {
+      const { source, moreSources } = destination;
+      if (source === null && moreSources === null && destination.offers > 0) continue;
+      if (destination.selected !== null) {
+        const used = this.source(destination, destination.origin);
+        if (used !== null) used.usedAt = at;
+      }
+      const left = moreSources?.filter(isAlive) ?? [];
+      if (source !== null && !isAlive(source)) destination.source = left.shift() ?? null;
+      destination.moreSources = left.length > 0 ? left : null;
+      if (destination.source === null && destination.offers === 0) this.#drop(destination);
+    }
+  }
+
+  /** Makes room by forgetting early what nobody offers. */
+  #dropForgotten(): void {
+    for (const destination of this.#byAddress.values()) {
+      if (destination.offers === 0) this.#drop(destination);
+    }
+  }
+
+  #drop(destination: Destination): void {
+    if (destination.selected !== null) return;
+    const { id, address } = destination;
+    for (const { told } of this.#neighbours.values()) if (told.cost(id) > 0) return;
+    for (const { offers, told } of this.#neighbours.values()) {
+      offers.clear(id);
+      told.clear(id);
+    }
+    this.#byAddress.delete(address);
+    this.#byId[id] = undefined;
+    this.#freeIds.push(id);
+  }
+}
+
+/** Coarse time, for entries that live for minutes: whole seconds that fit a small number. */
+export function seconds(now: number): number {
+  return Math.floor(now / 1_000) & 0x0fff_ffff;
 }

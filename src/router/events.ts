@@ -78,6 +78,18 @@ export class DropEvent extends Event {
   }
 }
 
+/** Two routers use one address: ours, or one that we know. */
+export class ConflictEvent extends Event {
+  /** The address. */
+  readonly address: string;
+
+  /** Constructs a new instance. */
+  constructor(address: string) {
+    super("conflict");
+    this.address = address;
+  }
+}
+
 /** The router's events by type. */
 export interface RouterEventMap {
   /** An instance of a service changed. */
@@ -88,4 +100,6 @@ export interface RouterEventMap {
   channel: ChannelEvent;
   /** Something was dropped. */
   drop: DropEvent;
+  /** Two routers use one address. */
+  conflict: ConflictEvent;
 }

@@ -7,9 +7,9 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
-import type { MeshOptions } from "../mesh/control_plane.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
+import type { MeshOptions } from "../mesh/options.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -28,6 +28,7 @@ import {
 } from "./handlers.ts";
 import {
   ChannelEvent,
+  ConflictEvent,
   DropEvent,
   RouteEvent,
   type RouterEventMap,
@@ -57,6 +58,9 @@ export interface RouterOptions extends MeshOptions {
   /** Where chance comes from, uniform over [0, 1); by default `Math.random`. */
   random?: () => number;
 }
+
+/** From when lives of a router are counted, in ms. */
+const FIRST_INCARNATION = Date.UTC(2024, 0, 1);
 
 /** How long {@linkcode Router.close} waits for each channel to say that it has closed, in ms. */
 const CLOSE_TIMEOUT = 2_000;
@@ -136,10 +140,12 @@ export class Router extends EventTarget implements AsyncDisposable {
     checkName("address", address);
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
-    this.#mesh = new Mesh(address, random, options);
+    const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
+    this.#mesh = new Mesh(address, random, { incarnation, ...options });
     this.#contexts = new ContextTable(random);
     this.#handlers = new Handlers(this.#contexts, {
-      advertise: (service, capacity) => this.#apply(this.#mesh.offer(service, capacity)),
+      advertise: (service, capacity) =>
+        this.#apply(this.#mesh.offer(service, capacity, this.#clock.now())),
       send: (packet) => this.send(packet),
       report: (event) => this.#report(event),
     });
@@ -294,7 +300,7 @@ export class Router extends EventTarget implements AsyncDisposable {
     checkFields(packet);
     // In the middle of a channel's send() the outcome comes too late: it is told as an event.
     const outcome: Outcome | null = this.#acting ? null : { done: false, drops: [] };
-    this.#apply(this.#mesh.send(packet), outcome);
+    this.#apply(this.#mesh.send(packet, this.#clock.now()), outcome);
     if (outcome === null) return;
     if (!outcome.done && outcome.drops.length > 0) throw outcome.drops[0]!.error;
     for (const drop of outcome.drops) this.#report(drop); // Some of a multicast went through.
@@ -385,8 +391,8 @@ export class Router extends EventTarget implements AsyncDisposable {
   // ── the end ───────────────────────────────────────────────────────────────
 
   /**
-   * Leaves the mesh: calls in flight fail, what is queued is sent, every channel is closed. The
-   * neighbours notice and tell the others. More than once is fine.
+   * Leaves the mesh: the neighbours are told, calls in flight fail, what is queued is sent, every
+   * channel is closed. More than once is fine.
    */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -398,6 +404,7 @@ export class Router extends EventTarget implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#apply(this.#mesh.leave(this.#clock.now()));
     await Promise.resolve(); // From here on #closing is set.
     this.#cancelTimer?.();
     this.#calls.failAll(closedError());
@@ -428,7 +435,7 @@ export class Router extends EventTarget implements AsyncDisposable {
    * its own to the end, so that no neighbour hears old news after new.
    */
   #apply(effects: Effect[], outcome: Outcome | null = null): void {
-    if (this.#closing) effects = []; // Whoever leaves says no more: the neighbours will notice.
+    if (this.#closing) effects = []; // Whoever leaves says no more than goodbye.
     for (const effect of effects) this.#effects.push({ effect, outcome });
     if (this.#acting) return;
     this.#acting = true;
@@ -455,7 +462,17 @@ export class Router extends EventTarget implements AsyncDisposable {
       case "drop":
         return this.#drop(effect.packet, effect.error, outcome);
       case "route":
+        if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
+        return;
+      case "close": {
+        const link = this.#links.get(effect.link);
+        if (link === undefined) return;
+        this.#detach(link, effect.error);
+        return link.channel.close(effect.error);
+      }
+      case "conflict":
+        this.#news.push(() => this.dispatchEvent(new ConflictEvent(effect.address)));
         return;
       case "service":
         this.#news.push(() => this.#tellService(effect.service));

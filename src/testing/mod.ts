@@ -10,15 +10,54 @@ export {
   channelConformance,
   type OpenChannels,
 } from "./channel_conformance.ts";
+export { type InvariantOptions, Invariants } from "./invariants.ts";
+export { type LegacyKind, LegacyRouter, legacyRouter, StormError } from "./legacy_router.ts";
 export { ManualClock } from "./manual_clock.ts";
+export { NextHops } from "./next_hops.ts";
 export {
-  seededRandom,
-  type Sent,
-  SimulatedNetwork,
-  type SimulatedNetworkOptions,
-  type SimulatedNode,
-} from "./simulated_network.ts";
-export type { Effect, LinkId } from "../mesh/effects.ts";
+  checkIdle,
+  checkQuiet,
+  inspectQuiet,
+  type QuietOptions,
+  type QuietReport,
+} from "./quiet_checks.ts";
+export {
+  checkScenario,
+  type EventKind,
+  randomScenario,
+  type RandomScenarioOptions,
+  shrink,
+} from "./random_scenario.ts";
+export {
+  runScenario,
+  type Scenario,
+  type ScenarioEvent,
+  type ScenarioReport,
+  type Step,
+} from "./scenario.ts";
+export { seededRandom } from "./seeded_random.ts";
+export { type End, type LinkOptions, Links, type Notice } from "./simulated_links.ts";
+export { SimulatedNetwork, type SimulatedNetworkOptions } from "./simulated_network.ts";
+export type { NodeOptions, Sent, SimulatedNode, Watcher } from "./simulated_node.ts";
+export type {
+  CreateRouter,
+  OfferedRoute,
+  RouteInsight,
+  SimulatedRouter,
+} from "./simulated_router.ts";
+export {
+  fullMesh,
+  geometric,
+  grid,
+  line,
+  randomDegree,
+  ring,
+  scaleFree,
+  star,
+  type Topology,
+  tree,
+} from "./topologies.ts";
+export { Traffic } from "./traffic.ts";
+export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 export { Mesh } from "../mesh/mesh.ts";
-export type { RemovalPolicy } from "../mesh/announcer.ts";
-export type { MeshOptions } from "../mesh/control_plane.ts";
+export type { MeshOptions, RemovalPolicy } from "../mesh/options.ts";

@@ -1,80 +1,73 @@
 /**
  * A network of mesh cores behind one virtual clock: what a protocol test runs instead of sockets.
  *
- * Every packet is really encoded and decoded on its way. Nothing here waits: time passes when a
- * test says so, and the same seed gives the same run.
+ * Every packet is really encoded and decoded on its way, unless it is told not to. Nothing here
+ * waits: time passes when a test says so, and the same seed gives the same run.
  *
  * @module
  */
 
 import { Agenda } from "../mesh/agenda.ts";
-import type { MeshOptions } from "../mesh/control_plane.ts";
 import type { Effect, LinkId } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
+import type { MeshOptions } from "../mesh/options.ts";
 import { Packet } from "../wire/packet.ts";
-
-/** A small generator of repeatable chance (mulberry32), uniform over [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b_79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-}
+import { seededRandom } from "./seeded_random.ts";
+import { type End, type LinkOptions, Links, type Notice } from "./simulated_links.ts";
+import type { NodeOptions, Sent, SimulatedNode, Watcher } from "./simulated_node.ts";
+import type { CreateRouter, SimulatedRouter } from "./simulated_router.ts";
+import { packetSize, Traffic } from "./traffic.ts";
 
 /** Options of {@linkcode SimulatedNetwork}. */
-export interface SimulatedNetworkOptions {
+export interface SimulatedNetworkOptions extends LinkOptions {
   /**
-   * How long a packet takes over a link, in ms.
-   *
-   * @default {() => 1}
-   */
-  delay?: () => number;
-  /**
-   * Chance for every mesh.
+   * Chance for every mesh and every link.
    *
    * @default {seededRandom(1)}
    */
   random?: () => number;
   /** Options of every mesh. */
   mesh?: MeshOptions;
+  /**
+   * Encode and decode every packet on its way. Without it, what routers say to each other is
+   * handed over as it is, which is faster; packets of applications are still encoded.
+   *
+   * @default {true}
+   */
+  encode?: boolean;
+  /**
+   * Remember every packet and effect. Without it there are only counts.
+   *
+   * @default {true}
+   */
+  record?: boolean;
 }
 
-/** One end of a link. */
-interface End {
-  node: SimulatedNode;
-  link: LinkId;
-  far: End | null;
-  /** When the last packet for this end arrives: links keep the order. */
-  arrival: number;
+/** When virtual time begins, in seconds since 2024. */
+const FIRST_CLOCK = 60_000_000;
+
+/** How long nothing may have happened for a network to be at rest, in ms. */
+const QUIET = 6_000;
+
+/** How often one moment may be continued before it is clear that it never ends. */
+const MAX_TICKS = 100_000;
+
+/** A node, as the network changes it. */
+interface NodeState extends SimulatedNode {
+  options: NodeOptions;
+  mesh: SimulatedRouter;
+  offers: Map<string, number>;
+  effects: Effect[];
+  starts: number;
+  alive: boolean;
+  /** When the next entry for it in the agenda is due. */
+  due: number;
 }
 
-/** One router in a {@linkcode SimulatedNetwork}. */
-export interface SimulatedNode {
-  /** Its core. */
-  readonly mesh: Mesh;
-  /** Every effect that was not a packet to send, in order. */
-  readonly effects: Effect[];
-}
-
-/** A packet on its way. */
+/** Something on its way to the end of a link: a packet, or (`null`) the end of the link. */
 interface Flight {
-  to: End;
-  bytes: Uint8Array;
-}
-
-/** A packet that was put on a link, as a {@linkcode SimulatedNetwork} remembers it. */
-export interface Sent {
-  /** When, in virtual ms. */
-  readonly at: number;
-  /** Address of the sender. */
-  readonly from: string;
-  /** Address of the receiver. */
-  readonly to: string;
-  /** The packet, decoded from its bytes. */
-  readonly packet: Packet;
+  to: End<NodeState>;
+  packet: Packet | Uint8Array | null;
 }
 
 /** Nodes, links, and the packets between them. */
@@ -83,159 +76,309 @@ export class SimulatedNetwork {
   now: number = 0;
   /** Every packet sent since the last {@linkcode forget}. */
   sent: Sent[] = [];
-  /** The nodes by address. */
+  /** Counts of what was sent since the last {@linkcode forget}. */
+  traffic: Traffic = new Traffic();
+  /** The nodes that run, by id. */
   readonly nodes: Map<string, SimulatedNode> = new Map();
-  readonly #ends: Map<SimulatedNode, Map<LinkId, End>> = new Map();
+  /** Every link. */
+  readonly links: Links<SimulatedNode>;
+  /** Packets of applications that were on a link when it was cut, or that a link lost. */
+  lostOnLinks: number = 0;
+
+  readonly #links: Links<NodeState> = new Links();
+  readonly #states: Map<string, NodeState> = new Map();
   readonly #flights: Agenda<Flight> = new Agenda();
-  readonly #delay: () => number;
+  readonly #timers: Agenda<NodeState> = new Agenda();
+  readonly #actions: Agenda<() => void> = new Agenda();
+  readonly #watchers: Set<Watcher> = new Set();
+  readonly #options: SimulatedNetworkOptions;
   readonly #random: () => number;
-  readonly #mesh: MeshOptions;
-  #links: number = 0;
+  readonly #encode: boolean;
+  readonly #record: boolean;
+  #pendingActions: number = 0;
+  #newsAt: number = 0;
+  #ticks: number = 0;
 
   /** Constructs a new instance. */
   constructor(options: SimulatedNetworkOptions = {}) {
-    this.#delay = options.delay ?? (() => 1);
+    this.#options = options;
     this.#random = options.random ?? seededRandom(1);
-    this.#mesh = options.mesh ?? {};
+    this.#encode = options.encode ?? true;
+    this.#record = options.record ?? true;
+    this.links = this.#links;
   }
 
-  /** The node of that address; made if there is none. */
-  node(address: string): SimulatedNode {
-    let node = this.nodes.get(address);
-    if (node === undefined) {
-      node = { mesh: new Mesh(address, this.#random, this.#mesh), effects: [] };
-      this.nodes.set(address, node);
-      this.#ends.set(node, new Map());
-    }
+  // ── nodes ─────────────────────────────────────────────────────────────────
+
+  /** The node of that id; made if there is none. */
+  node(id: string): SimulatedNode {
+    return this.nodes.get(id) ?? this.start(id);
+  }
+
+  /** Starts a node; one that has run before starts anew, as it was made unless told otherwise. */
+  start(id: string, options: NodeOptions = {}): SimulatedNode {
+    if (this.nodes.has(id)) throw new Error(`Cannot start "${id}": it runs`);
+    const before = this.#states.get(id);
+    const all = { ...before?.options, ...options };
+    if (options.incarnation === undefined) delete all.incarnation; // Clocks go on.
+    const incarnation = all.incarnation ?? this.clock;
+    const create: CreateRouter = all.create ?? ((...args) => new Mesh(...args));
+    const meshOptions = { ...this.#options.mesh, ...all.mesh, incarnation };
+    const fresh = {
+      options: all,
+      mesh: create(all.address ?? id, this.#random, meshOptions),
+      offers: new Map(),
+      effects: [],
+      alive: true,
+      due: Infinity,
+    };
+    const node: NodeState = before === undefined
+      ? { id, index: this.#states.size, starts: 1, ...fresh }
+      : Object.assign(before, fresh, { starts: before.starts + 1 });
+    this.#states.set(id, node);
+    this.nodes.set(id, node);
+    this.#schedule(node);
     return node;
   }
 
+  /** Ends a node. Its neighbours notice at once, unless they are not to. */
+  kill(id: string, noticed: boolean = true): void {
+    const node = this.#node(id);
+    this.#remove(node);
+    for (const end of this.#links.of(node)) this.#cut(end, noticed ? "second" : "neither");
+  }
+
+  /** Lets a node say goodbye, close its links and end. */
+  leave(id: string): void {
+    const node = this.#node(id);
+    if (node.mesh.leave) this.#apply(node, node.mesh.leave(this.now));
+    this.#remove(node);
+    for (const end of this.#links.of(node)) this.#hangUp(end);
+  }
+
+  /** Kills a node, and starts it anew with the same links. */
+  restart(id: string, options: NodeOptions = {}): void {
+    const node = this.#node(id);
+    const neighbours = [...this.#links.of(node)].map(({ far, options }) => [far, options] as const);
+    this.kill(id);
+    this.start(id, options);
+    for (const [far, options] of neighbours) {
+      if (far.node.alive) this.connect(id, far.node.id, options);
+    }
+  }
+
+  // ── links ─────────────────────────────────────────────────────────────────
+
   /** Brings a link up between two nodes. */
-  connect(a: string, b: string): void {
-    const left: End = { node: this.node(a), link: this.#links++, far: null, arrival: 0 };
-    const right: End = { node: this.node(b), link: this.#links++, far: left, arrival: 0 };
-    left.far = right;
-    for (const end of [left, right]) this.#ends.get(end.node)!.set(end.link, end);
-    for (const end of [left, right]) {
-      this.#apply(end.node, end.node.mesh.linkUp(end.link, this.now));
-    }
+  connect(a: string, b: string, options: LinkOptions = {}): void {
+    const left = this.#node(a);
+    const ends = this.#links.add(left, this.#node(b), { ...this.#options, ...options });
+    for (const { node, link } of ends) this.#apply(node, node.mesh.linkUp(link, this.now));
   }
 
-  /** Cuts the links between two nodes; both notice at once. */
-  disconnect(a: string, b: string): void {
-    for (const end of [...this.#ends.get(this.node(a))!.values()]) {
-      if (end.far!.node !== this.node(b)) continue;
-      for (const side of [end, end.far!]) {
-        this.#ends.get(side.node)!.delete(side.link);
-        this.#apply(side.node, side.node.mesh.linkDown(side.link, this.now));
-      }
-    }
+  /** Cuts the links between two nodes; both notice at once, unless only some are to. */
+  disconnect(a: string, b: string, noticed: Notice = "both"): void {
+    for (const end of this.#links.between(this.#node(a), this.#node(b))) this.#cut(end, noticed);
   }
 
-  /** Ends a node: all its neighbours notice at once. */
-  kill(address: string): void {
-    const node = this.node(address);
-    const ends = [...this.#ends.get(node)!.values()];
-    this.nodes.delete(address);
-    this.#ends.set(node, new Map());
-    for (const { far } of ends) {
-      this.#ends.get(far!.node)!.delete(far!.link);
-      this.#apply(far!.node, far!.node.mesh.linkDown(far!.link, this.now));
-    }
+  /** Lets nothing more through from one node to another, and tells nobody; or lets it again. */
+  silence(from: string, to: string, silent: boolean = true): void {
+    for (const { far } of this.#links.between(this.#node(from), this.#node(to))) far.deaf = silent;
   }
+
+  // ── what applications do ──────────────────────────────────────────────────
 
   /** Offers a service; capacity 0 withdraws it. */
-  offer(address: string, service: string, capacity: number): void {
-    const node = this.node(address);
-    this.#apply(node, node.mesh.offer(service, capacity));
+  offer(id: string, service: string, capacity: number): void {
+    const node = this.#node(id);
+    if (capacity > 0) node.offers.set(service, capacity);
+    else node.offers.delete(service);
+    this.#apply(node, node.mesh.offer(service, capacity, this.now));
   }
 
   /** Sends an application's packet. */
-  send(address: string, packet: Packet): void {
-    const node = this.node(address);
-    this.#apply(node, node.mesh.send(packet));
+  send(id: string, packet: Packet): void {
+    const node = this.#node(id);
+    this.#apply(node, node.mesh.send(packet, this.now));
   }
 
   /** Puts a packet on the link from one node to another, as if the first had sent it. */
   inject(from: string, to: string, packet: Packet): void {
-    const end = [...this.#ends.get(this.node(from))!.values()]
-      .find(({ far }) => far!.node === this.node(to))!;
-    this.#transmit(end, packet);
+    this.#transmit(this.#links.between(this.#node(from), this.#node(to))[0]!, packet);
+  }
+
+  // ── time ──────────────────────────────────────────────────────────────────
+
+  /** Does something at a time to come, in virtual ms. */
+  at(time: number, action: () => void): void {
+    this.#pendingActions++;
+    this.#actions.add(time, action);
+  }
+
+  /** Tells of every effect that is not a packet to send, until the returned function is called. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** Lets time pass. */
   run(duration: number): void {
     const end = this.now + duration;
-    for (let at; (at = this.#next()) <= end;) this.#step(at);
+    for (let at; (at = this.next) <= end;) this.#step(at);
     this.now = end;
   }
 
   /**
-   * Lets time pass until nothing is on its way and nothing is due.
+   * Lets time pass until nothing is on its way and nothing is due, or nothing but upkeep has
+   * happened for a while.
    *
-   * @returns How long that took, in ms, up to the last packet.
+   * @param limit How long that may take, in ms.
+   * @param quiet How long a while is, in ms.
+   * @returns How long that took, in ms, up to the last packet that was no upkeep.
    * @throws {Error} If it does not come to rest within `limit` ms.
    */
-  settle(limit: number = 120_000): number {
-    const start = this.now;
-    let last = start;
-    for (let at; (at = this.#next()) !== Infinity;) {
+  settle(limit: number = 120_000, quiet: number = QUIET): number {
+    const start = this.#newsAt = this.now;
+    for (let at; (at = this.next) !== Infinity;) {
+      if (this.#pendingActions === 0 && at > this.#newsAt + quiet) {
+        this.now = Math.max(this.now, this.#newsAt + quiet);
+        break;
+      }
       if (at > start + limit) throw new Error(`Cannot settle: still busy after ${limit} ms`);
-      const before = this.sent.length;
       this.#step(at);
-      if (this.sent.length > before) last = this.now;
     }
-    return last - start;
+    return this.#newsAt - start;
   }
 
   /** Forgets the packets seen so far. */
   forget(): void {
     this.sent = [];
+    this.traffic = new Traffic();
+    this.lostOnLinks = 0;
   }
 
-  /** When the next packet arrives or the next timer is due. */
-  #next(): number {
-    let next = this.#flights.next;
-    for (const { mesh } of this.nodes.values()) next = Math.min(next, mesh.deadline());
-    return next;
+  /** What a right clock says, in seconds since 2024. */
+  get clock(): number {
+    return FIRST_CLOCK + Math.floor(this.now / 1_000);
+  }
+
+  /** When the next packet arrives or the next timer is due, in ms; `Infinity` if nothing is. */
+  get next(): number {
+    return Math.min(this.#flights.next, this.#timers.next, this.#actions.next);
   }
 
   /** Does whatever is due first. */
   #step(at: number): void {
+    this.#ticks = at > this.now ? 0 : this.#ticks;
     this.now = Math.max(this.now, at);
+    const action = this.#actions.take(this.now);
+    if (action !== undefined) {
+      this.#pendingActions--;
+      return action();
+    }
     const flight = this.#flights.take(this.now);
-    if (flight !== undefined) {
-      const { node, link } = flight.to;
-      if (!this.#ends.get(node)!.has(link)) return; // The link went down meanwhile.
-      const packet = Packet.fromBinary(flight.bytes);
-      return this.#apply(node, node.mesh.receive(link, packet, this.now));
+    if (flight !== undefined) return this.#arrive(flight);
+    const node = this.#timers.take(this.now);
+    if (node === undefined) return;
+    if (node.due <= this.now) node.due = Infinity;
+    if (!node.alive) return;
+    if (node.mesh.deadline() > this.now) return this.#schedule(node);
+    if (++this.#ticks > MAX_TICKS) {
+      throw new Error(`Cannot go on: "${node.id}" always has something to do at ${this.now} ms`);
     }
-    for (const node of this.nodes.values()) {
-      if (node.mesh.deadline() <= this.now) this.#apply(node, node.mesh.tick(this.now));
-    }
+    this.#apply(node, node.mesh.tick(this.now));
   }
 
-  #apply(node: SimulatedNode, effects: Effect[]): void {
+  #schedule(node: NodeState): void {
+    const deadline = node.mesh.deadline();
+    if (deadline >= node.due) return;
+    node.due = deadline;
+    this.#timers.add(deadline, node);
+  }
+
+  // ── what meshes do ────────────────────────────────────────────────────────
+
+  #node(id: string): NodeState {
+    this.node(id);
+    return this.#states.get(id)!;
+  }
+
+  #remove(node: NodeState): void {
+    node.alive = false;
+    this.nodes.delete(node.id);
+  }
+
+  #apply(node: NodeState, effects: Effect[]): void {
+    const closed: End<NodeState>[] = [];
     for (const effect of effects) {
-      if (effect.kind !== "transmit") {
-        node.effects.push(effect);
+      if (effect.kind === "transmit") {
+        const end = this.#links.end(effect.link);
+        if (end?.node === node) this.#transmit(end, effect.packet);
         continue;
       }
-      const end = this.#ends.get(node)!.get(effect.link);
-      if (end !== undefined) this.#transmit(end, effect.packet);
+      if (this.#record) node.effects.push(effect);
+      const { kind, link } = effect as unknown as { kind: string; link: LinkId }; // FIXME: once it is an Effect.
+      if (kind === "close") {
+        const end = this.#links.end(link);
+        if (end?.node === node) closed.push(end);
+      }
+      if (effect.kind === "route" || effect.kind === "service") this.#newsAt = this.now;
+      for (const watcher of this.#watchers) watcher(node, effect);
     }
+    for (const end of closed) this.#hangUp(end);
+    this.#schedule(node);
   }
 
-  #transmit(end: End, packet: Packet): void {
-    const bytes = packet.toBinary();
-    this.sent.push({
-      at: this.now,
-      from: end.node.mesh.address,
-      to: end.far!.node.mesh.address,
-      packet: Packet.fromBinary(bytes),
-    });
-    const far = end.far!;
-    far.arrival = Math.max(far.arrival, this.now + this.#delay());
-    this.#flights.add(far.arrival, { to: far, bytes });
+  /** Takes an end of a link away from its mesh, which is told if it runs. */
+  #lose(end: End<NodeState>): void {
+    if (!this.#links.remove(end) || !end.node.alive) return;
+    this.#apply(end.node, end.node.mesh.linkDown(end.link, this.now));
+  }
+
+  /** Ends a link in the middle: what is on its way is lost. */
+  #cut(end: End<NodeState>, noticed: Notice): void {
+    const { far } = end;
+    end.cut = far.cut = true;
+    if (noticed === "both" || noticed === "first" || !end.node.alive) this.#lose(end);
+    if (noticed === "both" || noticed === "second" || !far.node.alive) this.#lose(far);
+  }
+
+  /** Ends a link in order: the far end notices once it has what is on its way. */
+  #hangUp(end: End<NodeState>): void {
+    this.#fly(end.far, null);
+    this.#lose(end);
+  }
+
+  #transmit(end: End<NodeState>, packet: Packet): void {
+    const { far } = end;
+    const asIs = !this.#encode && packet.net !== 0;
+    const bytes = asIs ? null : packet.toBinary();
+    const news = this.traffic.count(packet, bytes?.length ?? packetSize(packet));
+    if (news) this.#newsAt = this.now;
+    if (this.#record) {
+      const copy = bytes ? Packet.fromBinary(bytes) : packet;
+      this.sent.push({ at: this.now, from: end.node.id, to: far.node.id, packet: copy });
+    }
+    if (end.options.loss && this.#random() < end.options.loss) {
+      if (packet.net === 0) this.lostOnLinks++;
+      return;
+    }
+    this.#fly(far, bytes ?? packet);
+  }
+
+  #fly(to: End<NodeState>, packet: Flight["packet"]): void {
+    const { delay, reorder } = to.options;
+    let arrival = this.now + (delay ? delay(this.#random) : 1);
+    if (!reorder || this.#random() >= reorder) to.arrival = arrival = Math.max(to.arrival, arrival);
+    this.#flights.add(arrival, { to, packet });
+  }
+
+  #arrive({ to, packet }: Flight): void {
+    const { node, link } = to;
+    const lost = to.cut || to.deaf || this.#links.end(link) !== to || !node.alive;
+    if (packet === null) return lost ? undefined : this.#lose(to);
+    const whole = packet instanceof Packet ? packet : Packet.fromBinary(packet);
+    if (!lost) this.#apply(node, node.mesh.receive(link, whole, this.now));
+    else if (whole.net === 0) this.lostOnLinks++;
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Reading and writing big-endian fields with every range checked: the only `DataView` here.
+ * Reading and writing big-endian fields with every range checked: the only `DataView` here. For
+ * those who check ranges themselves, there are two functions without one.
  *
  * @module
  */
@@ -47,6 +48,16 @@ export function utf8Size(text: string): number {
     }
   }
   return size;
+}
+
+/** The u16 at an offset, with the range checked by the caller. */
+export function uint16At(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+/** The u32 at an offset, with the range checked by the caller. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | uint16At(bytes, at + 2)) >>> 0;
 }
 
 /**

@@ -19,7 +19,15 @@ export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { type Bytes } from "./bytes.ts";
 export { decodeControlWord, encodeControlWord, FLAG } from "./control_flags.ts";
 export { crc32 } from "./crc32.ts";
+export { CAP, decodeHello, encodeHello, type Hello, ROLE } from "./hello.ts";
 export * from "./limits.ts";
+export {
+  decodeLinkFrame,
+  type LinkDigest,
+  type LinkFrameVisitor,
+  LinkFrameWriter,
+  MAX_LINK_FRAME,
+} from "./link_frame.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./packet.ts";
 export {
   decodePacket,
@@ -29,6 +37,7 @@ export {
 } from "./packet_codec.ts";
 export { decodePacketJson, encodePacketJson } from "./packet_json.ts";
 export { decodeLeniently } from "./repair.ts";
+export { decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
 export { encodeFrame, KissDecoder, type KissDrops, type KissOptions } from "../framing/kiss.ts";
 export {
   PacketDecoder,

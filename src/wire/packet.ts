@@ -14,6 +14,7 @@ import {
 } from "./packet_codec.ts";
 import { decodePacketJson, encodePacketJson } from "./packet_json.ts";
 import { decodeLeniently } from "./repair.ts";
+import type { Trailer } from "./trailer.ts";
 
 /** What a payload may be given as; strings become UTF-8. */
 export type PacketData = Uint8Array | ArrayBuffer | string;
@@ -71,6 +72,8 @@ export class Packet implements PacketFields {
   ctx: number;
   /** Data type, u8: free for applications. */
   typ: number;
+  /** What it carries for the neighbour alone; `null` is absent. Routers set it. */
+  trailer: Trailer | null;
   #data: Uint8Array = NO_BYTES;
 
   /**
@@ -90,6 +93,7 @@ export class Packet implements PacketFields {
     this.ack = fields.ack ?? 0;
     this.ctx = fields.ctx ?? 0;
     this.typ = fields.typ ?? 0;
+    this.trailer = fields.trailer ?? null;
     this.data = fields.data ?? null;
   }
 

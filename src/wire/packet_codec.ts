@@ -12,6 +12,8 @@
  * | `data` | `size: u16`, then that many bytes |
  * | CRC-32 | u32, over every byte before it |
  *
+ * A trailer may follow, for the neighbour alone: see `trailer.ts`.
+ *
  * All numbers are big-endian. Zero, `""` and no bytes are *absent*: they have no flag and take no
  * room. Pure functions. Source: src/wire/README.md.
  *
@@ -30,6 +32,7 @@ import {
 import { decodeControlWord, encodeControlWord, FLAG } from "./control_flags.ts";
 import { crc32 } from "./crc32.ts";
 import { MAX_DATA_SIZE, MAX_NAME_SIZE } from "./limits.ts";
+import { checkTrailer, decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
 
 /** What a packet says. Zero, `""` and no bytes mean that the field is absent. */
 export interface PacketFields {
@@ -53,6 +56,8 @@ export interface PacketFields {
   typ: number;
   /** Payload, at most 65,535 bytes. */
   data: Uint8Array;
+  /** What follows the packet, for one hop; `null`, or left out, is absent. */
+  trailer?: Trailer | null;
 }
 
 /** Options of {@linkcode encodePacket}. */
@@ -85,6 +90,7 @@ export function checkFields(fields: PacketFields): void {
   if (size > MAX_DATA_SIZE) {
     throw badField("data", `it has ${size} bytes, more than ${MAX_DATA_SIZE}`);
   }
+  if (fields.trailer) checkTrailer(fields.trailer);
 }
 
 function checkNumber(key: string, value: unknown, max: number): void {
@@ -156,6 +162,7 @@ export function encodePacket(fields: PacketFields, options: EncodeOptions = {}):
   if (flags & FLAG.typ) writer.uint8("typ", fields.typ);
   if (flags & FLAG.data) writer.uint16("data size", data.length).bytes(data);
   if (flags & FLAG.crc) writer.uint32("crc", crc32(writer.written()));
+  if (fields.trailer) writer.bytes(encodeTrailer(fields.trailer));
   return writer.finish();
 }
 
@@ -163,7 +170,7 @@ export function encodePacket(fields: PacketFields, options: EncodeOptions = {}):
 export interface ParsedPacket {
   /** What it says; `data` is borrowed from the bytes. */
   fields: PacketFields;
-  /** Bytes it took. More may follow: every peer ignores them. */
+  /** Bytes it took, a trailer included. More may follow: every peer ignores them. */
   size: number;
   /** Whether a checksum vouches for it. */
   checked: boolean;
@@ -205,6 +212,13 @@ export function parsePacket(bytes: Uint8Array, unit: LengthUnit = "bytes"): Pars
       );
     }
   }
+  if (reader.left > 0) {
+    const trailer = decodeTrailer(bytes.subarray(reader.offset));
+    if (trailer !== null) {
+      fields.trailer = trailer;
+      return { fields, size: bytes.length, checked };
+    }
+  }
   return { fields, size: reader.offset, checked };
 }
 
@@ -216,7 +230,8 @@ function hex(value: number): string {
  * Decodes a packet as the protocol says, and only so. {@linkcode decodeLeniently} also understands
  * what some peers do wrong.
  *
- * @param bytes One whole packet, unescaped. Bytes after it are ignored, as by every peer.
+ * @param bytes One whole packet, unescaped. Bytes after it are ignored, as by every
+ *   peer, unless they are a trailer.
  * @returns Its fields; `data` is borrowed from the bytes.
  * @throws {PacketError} As {@linkcode parsePacket}.
  */

@@ -4,7 +4,8 @@
  * Peers write three dialects: every key always, with `0`, `""` and `null` for absent fields (Node,
  * browser); only what is present, and `sz` for the size (Go); `null` everywhere (Python). All are
  * read; `cf` and the sizes are never believed. We write only what is present, with `cf` as the
- * control word that the same packet has in bytes, and `data_sz`.
+ * control word that the same packet has in bytes, and `data_sz`. A trailer is the key `xt`, which no
+ * old peer looks at.
  *
  * Pure functions. Source: src/wire/README.md, "JSON".
  *
@@ -17,6 +18,7 @@ import { NO_BYTES } from "./bytes.ts";
 import { encodeControlWord } from "./control_flags.ts";
 import { MAX_JSON_LENGTH } from "./limits.ts";
 import { badField, checkFields, type PacketFields, presenceFlags } from "./packet_codec.ts";
+import { decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
 
 /** In the order in which they are written. */
 const NAMES = ["srv", "src", "dst", "nxt"] as const;
@@ -48,6 +50,7 @@ export function encodePacketJson(fields: PacketFields): string {
     object.data_sz = fields.data.length;
     object.data = encodeBase64(fields.data);
   }
+  if (fields.trailer) object.xt = encodeBase64(encodeTrailer(fields.trailer));
   return JSON.stringify(object);
 }
 
@@ -88,6 +91,8 @@ export function decodePacketJson(text: string): PacketFields {
     typ: (object.typ ?? 0) as number,
     data: decodeData(object.data ?? ""),
   };
+  const trailer = decodeXt(object.xt);
+  if (trailer !== null) fields.trailer = trailer;
   checkFields(fields); // Makes true what the casts above claim.
   return fields;
 }
@@ -95,4 +100,14 @@ export function decodePacketJson(text: string): PacketFields {
 function decodeData(data: unknown): Uint8Array {
   if (typeof data !== "string") throw badField("data", "it is not base64 text");
   return data === "" ? NO_BYTES : decodeBase64(data);
+}
+
+/** The trailer, or `null` if there is none that can be read: a packet is not lost over it. */
+function decodeXt(xt: unknown): Trailer | null {
+  if (typeof xt !== "string") return null;
+  try {
+    return decodeTrailer(decodeBase64(xt));
+  } catch {
+    return null;
+  }
 }

@@ -233,10 +233,10 @@ test("PacketDecoder without repair reads damaged encodings as their bytes say", 
   );
 });
 
-test("PacketDecoder takes 66,592 bytes unless it is told otherwise, and refuses a bad limit", () => {
-  const oversize = encodeFrame(new Uint8Array(66_593));
+test("PacketDecoder takes 66,608 bytes unless it is told otherwise, and refuses a bad limit", () => {
+  const oversize = encodeFrame(new Uint8Array(66_609));
   assert.deepEqual(decoded(oversize), ["ERR_PACKET_FRAME"]);
-  const padded = concat(QUERY.toBinary(), new Uint8Array(66_589));
+  const padded = concat(QUERY.toBinary(), new Uint8Array(66_605));
   assert.deepEqual(decoded(encodeFrame(padded)), json(QUERY));
   for (const limit of [0, -1, 1.5, Number.NaN]) {
     assert.throws(() => new PacketDecoder({ limit }), RangeError);

@@ -4,12 +4,19 @@
  *     deno run -A tests/fuzz/full.ts [count] [seed]
  *
  * Sends `count` packets (1,000,000) through encode, frame, cut and decode, then as many hostile
- * frames into decoders, half as many damaged inputs into the codecs, and as many streams of frames
- * into WebSocket decoders. Exits with 1, the seed and the case in hex as soon as one does not hold.
+ * frames into decoders, half as many damaged inputs into the codecs, a tenth as many hellos,
+ * trailers and link frames, and as many streams of frames into WebSocket decoders. Exits with 1,
+ * the seed and the case in hex as soon as one does not hold.
  */
 
 import process from "node:process";
-import { codecsSurvive, framesAreSurvived, packetsSurvive } from "../support/fuzz_properties.ts";
+import {
+  codecsSurvive,
+  framesAreSurvived,
+  greetingsSurvive,
+  linkFramesSurvive,
+  packetsSurvive,
+} from "../support/fuzz_properties.ts";
 import { webSocketStreamIsUnderstood } from "../support/websocket_fuzz.ts";
 
 const PER_STREAM = 20;
@@ -49,6 +56,8 @@ try {
   run("packets", count, PER_STREAM, (at) => packetsSurvive(at, PER_STREAM));
   run("hostile frames", count, PER_STREAM, (at) => framesAreSurvived(at, PER_STREAM));
   run("damaged inputs", Math.ceil(count / 2), 1, codecsSurvive);
+  run("hellos and trailers", Math.ceil(count / 10), 1, greetingsSurvive);
+  run("link frames", Math.ceil(count / 10), 1, linkFramesSurvive);
   run("WebSocket streams", count, 1, webSocketStreamIsUnderstood);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

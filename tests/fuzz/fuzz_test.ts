@@ -12,6 +12,8 @@ import {
   codecsSurvive,
   framesAreSurvived,
   FuzzFailure,
+  greetingsSurvive,
+  linkFramesSurvive,
   packetsSurvive,
   survivesTheWire,
 } from "../support/fuzz_properties.ts";
@@ -86,6 +88,18 @@ test("Hostile frames are survived, and the good packet behind them arrives", { t
 
 test("Damaged packets, adverts and JSON give PacketError or a value", { timeout }, () => {
   for (let i = 0; i < 10_000; i++) codecsSurvive(SEED + i);
+});
+
+test("Hellos and trailers come back, and damaged ones give PacketError or a value", {
+  timeout,
+}, () => {
+  for (let i = 0; i < 5_000; i++) greetingsSurvive(SEED + i);
+});
+
+test("Link frames come back, and damaged ones give PacketError after what was sound", {
+  timeout,
+}, () => {
+  for (let i = 0; i < 2_000; i++) linkFramesSurvive(SEED + i);
 });
 
 test("Chance repeats, so that a seed is enough to see a failure again", () => {

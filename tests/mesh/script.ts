@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { MeshOptions } from "../../src/mesh/control_plane.ts";
+import type { MeshOptions } from "../../src/mesh/options.ts";
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
 import { seededRandom } from "../../src/testing/mod.ts";

@@ -10,7 +10,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom, SimulatedNetwork } from "../../src/testing/mod.ts";
-import type { MeshOptions } from "../../src/mesh/control_plane.ts";
+import type { MeshOptions } from "../../src/mesh/options.ts";
 
 type Links = readonly (readonly [string, string])[];
 

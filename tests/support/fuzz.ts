@@ -5,7 +5,12 @@
  * any runtime.
  */
 
+import { utf8Size } from "../../src/wire/bytes.ts";
+import type { Hello } from "../../src/wire/hello.ts";
+import type { LinkFrameVisitor } from "../../src/wire/link_frame.ts";
 import { Packet } from "../../src/wire/packet.ts";
+import type { Trailer } from "../../src/wire/trailer.ts";
+import { toHex } from "../wire/hex.ts";
 
 /** Chance that repeats: the same seed gives the same numbers everywhere (SplitMix32). */
 export class Chance {
@@ -107,7 +112,73 @@ export function randomPacket(chance: Chance): Packet {
     ctx: randomNumber(chance, 0xffff),
     typ: randomNumber(chance, 0xff),
     data: randomBytes(chance, randomDataSize(chance)),
+    trailer: chance.oneIn(4) ? randomTrailer(chance) : null,
   });
+}
+
+/** Any trailer that can be encoded. */
+export function randomTrailer(chance: Chance): Trailer {
+  return {
+    hops: randomNumber(chance, 0xff),
+    instance: randomNumber(chance, 0xffff_ffff),
+    counter: randomNumber(chance, 0xffff_ffff),
+  };
+}
+
+/** Any hello that can be encoded. */
+export function randomHello(chance: Chance): Hello {
+  const session = () => toHex(randomBytes(chance, 8));
+  return {
+    caps: randomNumber(chance, 0xffff_ffff),
+    address: randomName(chance) || "a",
+    instance: randomNumber(chance, 0xffff_ffff),
+    session: session(),
+    keepalive: randomNumber(chance, 0xffff),
+    dead: randomNumber(chance, 0xffff),
+    role: randomNumber(chance, 0xff),
+    maxFrame: randomNumber(chance, 0xffff),
+    maxRoutes: randomNumber(chance, 0xffff_ffff),
+    seen: chance.oneIn(2) ? session() : "",
+  };
+}
+
+/** One record of a link frame: which, and its values in order. */
+export type LinkRecord = {
+  [Kind in keyof LinkFrameVisitor]: [kind: Kind, ...values: Parameters<LinkFrameVisitor[Kind]>];
+}[keyof LinkFrameVisitor];
+
+/** Any record that can be encoded, mostly a route or a service; its name is like `before` at times. */
+export function randomLinkRecord(chance: Chance, before: string): LinkRecord {
+  const u16 = () => randomNumber(chance, 0xffff);
+  const u32 = () => randomNumber(chance, 0xffff_ffff);
+  // Sliced between surrogates it would not come back as it was.
+  const kept = [...before].slice(0, chance.upTo(5)).join("");
+  const name = (chance.oneIn(3) ? "" : kept) + randomName(chance);
+  const address = name === "" || utf8Size(name) > 255 ? "node-" + chance.upTo(999) : name;
+  switch (chance.upTo(11)) {
+    case 0:
+      return ["seqRequest", address, u32(), u16(), randomNumber(chance, 0xff)];
+    case 1:
+      return [chance.oneIn(2) ? "ping" : "pong", u32()];
+    case 2:
+      return ["digest", {
+        routes: u32(),
+        routesHash: [u32(), u32()],
+        services: u32(),
+        servicesHash: [u32(), u32()],
+      }];
+    case 3:
+      return [chance.oneIn(2) ? "resync" : "bye", randomNumber(chance, 0xff)];
+    case 4:
+    case 5:
+    case 6:
+      return ["service", address, randomName(chance) || "ping", u16(), u32(), u16()];
+    default: {
+      const cost = u16();
+      const origin = chance.oneIn(2) ? 7 : u32();
+      return ["route", address, cost, cost === 0 ? 0 : u16(), cost === 0 ? 0 : origin];
+    }
+  }
 }
 
 /** Cuts the bytes where chance will have it; often byte by byte, sometimes not at all. */
@@ -221,7 +292,7 @@ export function mutateText(chance: Chance, text: string): string {
         mutated = mutated.replace(
           "{",
           () =>
-            `{"${chance.pick(["net", "srv", "src", "ctx", "ack", "data", "__proto__"])}":${
+            `{"${chance.pick(["net", "srv", "src", "ctx", "ack", "data", "xt", "__proto__"])}":${
               chance.pick(TELLING_TEXTS)
             },`,
         );

@@ -13,12 +13,27 @@ import {
   encodeRouteAdvert,
   encodeServiceAdvert,
 } from "../../src/wire/adverts.ts";
+import { decodeHello, encodeHello } from "../../src/wire/hello.ts";
+import { LinkFrameWriter } from "../../src/wire/link_frame.ts";
 import { Packet } from "../../src/wire/packet.ts";
 import { decodePacket } from "../../src/wire/packet_codec.ts";
 import { decodePacketJson } from "../../src/wire/packet_json.ts";
 import { decodeLeniently } from "../../src/wire/repair.ts";
+import { decodeTrailer, encodeTrailer, type Trailer } from "../../src/wire/trailer.ts";
 import { concat, sameBytes, toHex } from "../wire/hex.ts";
-import { Chance, mutateBytes, mutateText, randomBytes, randomCuts, randomPacket } from "./fuzz.ts";
+import {
+  Chance,
+  type LinkRecord,
+  mutateBytes,
+  mutateText,
+  randomBytes,
+  randomCuts,
+  randomHello,
+  randomLinkRecord,
+  randomPacket,
+  randomTrailer,
+} from "./fuzz.ts";
+import { recordsOf, write } from "./link_records.ts";
 
 /** A property that did not hold, with all that it takes to see it again. */
 export class FuzzFailure extends Error {
@@ -34,7 +49,12 @@ export class FuzzFailure extends Error {
 function samePacket(a: Packet, b: Packet): boolean {
   return a.net === b.net && a.srv === b.srv && a.src === b.src && a.dst === b.dst &&
     a.nxt === b.nxt && a.seq === b.seq && a.ack === b.ack && a.ctx === b.ctx && a.typ === b.typ &&
-    sameBytes(a.data, b.data);
+    sameBytes(a.data, b.data) && sameTrailer(a.trailer, b.trailer);
+}
+
+function sameTrailer(a: Trailer | null, b: Trailer | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.hops === b.hops && a.instance === b.instance && a.counter === b.counter;
 }
 
 /** Encode, frame, cut at random, decode: unchanged, and nothing dropped. */
@@ -113,7 +133,7 @@ function randomAdvert(chance: Chance): Uint8Array {
     : encodeServiceAdvert({ address, service: "ping", capacity: number });
 }
 
-const LIMITS = [64, 1_000, 66_592];
+const LIMITS = [64, 1_000, 66_608];
 
 /**
  * Sends `count` hostile frames at random cuts into one decoder, then a good one.
@@ -174,5 +194,60 @@ export function codecsSurvive(seed: number): void {
     onlyPacketErrors(() => new Packet(decodePacketJson(text)).toBinary());
   } catch (error) {
     throw new FuzzFailure("codecsSurvive", seed, input, error);
+  }
+}
+
+/** Hellos and trailers come back as they were, and damaged ones give `PacketError` or a value. */
+export function greetingsSurvive(seed: number): void {
+  const chance = new Chance(seed);
+  const hello = randomHello(chance);
+  const trailer = randomTrailer(chance);
+  let input: Uint8Array = encodeHello(hello);
+  try {
+    assert.deepEqual(decodeHello(input), hello);
+    const damaged = mutateBytes(chance, input);
+    input = damaged;
+    onlyPacketErrors(() => {
+      const read = decodeHello(damaged);
+      if (read !== null) assert.deepEqual(decodeHello(encodeHello(read)), read);
+    });
+    input = encodeTrailer(trailer);
+    assert.deepEqual(decodeTrailer(input), trailer);
+    input = mutateBytes(chance, input);
+    const read = decodeTrailer(input); // Never throws: it may be anything that follows a packet.
+    if (read !== null) assert.deepEqual(decodeTrailer(encodeTrailer(read)), read);
+  } catch (error) {
+    throw new FuzzFailure("greetingsSurvive", seed, input, error);
+  }
+}
+
+/** Records come back as they were, in frames within the limit; damage gives `PacketError` at most. */
+export function linkFramesSurvive(seed: number): void {
+  const chance = new Chance(seed);
+  const writer = new LinkFrameWriter(chance.pick([524, 1_000, 4_096]));
+  const records: LinkRecord[] = [];
+  const frames: Uint8Array[] = [];
+  let before = "";
+  for (let count = chance.upTo(40); count > 0; count--) {
+    const record = randomLinkRecord(chance, before);
+    if (typeof record[1] === "string") before = record[1];
+    records.push(record);
+    if (write(writer, record)) continue;
+    frames.push(writer.finish());
+    assert.ok(write(writer, record), `seed ${seed}: a record does not fit in an empty frame`);
+  }
+  frames.push(writer.finish());
+  let input: Uint8Array = concat(...frames); // One frame behind another is a frame, too.
+  try {
+    assert.deepEqual(frames.flatMap((frame) => recordsOf(frame)), records);
+    assert.deepEqual(recordsOf(input), records);
+    input = mutateBytes(chance, chance.pick(frames));
+    const read: LinkRecord[] = [];
+    onlyPacketErrors(() => recordsOf(input, read));
+    const again = new LinkFrameWriter(65_535);
+    for (const record of read) assert.ok(write(again, record), "what was read is not written");
+    assert.deepEqual(recordsOf(again.finish()), read);
+  } catch (error) {
+    throw new FuzzFailure("linkFramesSurvive", seed, input, error);
   }
 }

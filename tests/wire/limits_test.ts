@@ -25,12 +25,13 @@ test("The limits are what the wire's length and number fields can say", () => {
   assert.deepEqual({ ...limits }, {
     MAX_DATA_SIZE: 65_535,
     MAX_NAME_SIZE: 255,
-    MAX_PACKET_SIZE: 66_592,
+    MAX_PACKET_SIZE: 66_608,
     MAX_JSON_LENGTH: 131_072,
     MAX_CONTEXT_ID: 65_535,
     NET_ROUTE: 1,
     NET_SERVICE: 2,
     NET_QUERY: 3,
+    NET_LINK: 4,
     NET_ERROR: 255,
   });
 });

@@ -1,0 +1,208 @@
+/**
+ * Carrying application packets: which link each goes over, which must not go on, and which wait.
+ *
+ * Pure: what is sent goes out as effects.
+ *
+ * @module
+ */
+
+import { UnreachableError } from "../errors.ts";
+import { Packet } from "../wire/packet.ts";
+import type { Core } from "./core.ts";
+import type { Destination } from "./destination.ts";
+import type { Neighbour } from "./neighbour.ts";
+import { PacketIds } from "./packet_ids.ts";
+import { SeenCache } from "./seen_cache.ts";
+import { isProxied } from "./sequence.ts";
+
+/** How long a packet may wait for a route that is being looked for, in ms. */
+const HOLD_TIME = 1_000;
+
+/** Packets that may wait for one destination, and bytes for all together. */
+const MAX_HELD = 64;
+const MAX_HELD_BYTES = 1 << 20;
+
+/** What a waiting packet counts for beside its payload, in bytes. */
+const HELD_OVERHEAD = 64;
+
+/** The highest hop limit there is. */
+const MAX_HOPS = 255;
+
+/** A packet that waits. */
+interface Held {
+  packet: Packet;
+  from: Neighbour | null;
+  until: number;
+}
+
+/** Carries packets. */
+export class DataPlane {
+  readonly #core: Core;
+  readonly #isStarving: (destination: Destination) => boolean;
+  readonly #instances: (service: string) => string[];
+  readonly #seen: SeenCache = new SeenCache();
+  readonly #ids: PacketIds = new PacketIds();
+  readonly #held: Map<Destination, Held[]> = new Map();
+  #heldBytes: number = 0;
+  #counter: number = 0;
+
+  /** Constructs a new instance. */
+  constructor(
+    core: Core,
+    isStarving: (destination: Destination) => boolean,
+    instances: (service: string) => string[],
+  ) {
+    this.#core = core;
+    this.#isStarving = isStarving;
+    this.#instances = instances;
+  }
+
+  /** Brings a packet on its way; `from` is who sent it to us, `null` the application. */
+  carry(packet: Packet, from: Neighbour | null, now: number): void {
+    const { identity, emit, stub } = this.#core;
+    if (packet.dst === identity.address) {
+      emit({ kind: "deliver", packet });
+    } else if (stub && from !== null && packet.dst !== "") {
+      this.#unreachable(packet, "this router carries nothing for others");
+    } else if (packet.dst !== "") {
+      this.#forward(packet, from, now);
+    } else {
+      this.#multicast(packet, from, now);
+    }
+  }
+
+  /** There is a way again: what has waited goes on. */
+  release(destination: Destination, now: number): void {
+    const held = this.#take(destination);
+    for (const { packet, from } of held) this.#send(packet, destination, from, now);
+  }
+
+  /** There is no hope: what has waited is dropped. */
+  lost(destination: Destination): void {
+    for (const { packet } of this.#take(destination)) this.#noRoute(packet);
+  }
+
+  // ── forwarding ────────────────────────────────────────────────────────────
+
+  /** One copy to every instance of the service, our own first. */
+  #multicast(packet: Packet, from: Neighbour | null, now: number): void {
+    const instances = this.#instances(packet.srv);
+    if (instances.length === 0) {
+      const error = new UnreachableError(
+        "ERR_NO_SERVICE",
+        `Cannot send packet: nobody offers "${packet.srv}"`,
+        packet.srv,
+      );
+      this.#core.emit({ kind: "drop", packet, error });
+    }
+    for (const address of instances) {
+      const copy = new Packet(packet);
+      copy.dst = address;
+      this.carry(copy, from, now);
+    }
+  }
+
+  #forward(packet: Packet, from: Neighbour | null, now: number): void {
+    if (from !== null && !this.#mayGoOn(packet, from, now)) return;
+    const destination = this.#core.routes.get(packet.dst);
+    if (destination === undefined) return this.#noRoute(packet);
+    if (destination.selected !== null) return this.#send(packet, destination, from, now);
+    if (!this.#isStarving(destination)) return this.#noRoute(packet);
+    this.#hold(packet, destination, from, now);
+  }
+
+  /** Whether a packet that came over a link has not been going round. */
+  #mayGoOn(packet: Packet, from: Neighbour, now: number): boolean {
+    const { trailer, dst } = packet;
+    if (from.kind === "modern" && trailer !== null && trailer.hops > 0) {
+      if (trailer.hops === 1) {
+        this.#unreachable(packet, `it has been forwarded too often on its way to "${dst}"`);
+        return false;
+      }
+      if (trailer.counter === 0 || !this.#ids.goesRound(trailer, now)) return true;
+    } else {
+      const ours = packet.src === this.#core.identity.address;
+      if (!ours && !this.#seen.goesRound(packet, from.link, now)) return true;
+    }
+    this.#unreachable(packet, `it has come back on its way to "${dst}"`);
+    return false;
+  }
+
+  /** Sends a packet over the link that leads to its destination. */
+  #send(packet: Packet, destination: Destination, from: Neighbour | null, now: number): void {
+    const { routes, emit } = this.#core;
+    let to = destination.selected!;
+    if (to === from) {
+      // Not back where it came from, if there is another way without a loop. Else one of our kind
+      // may have it again: it has been on its way while the route turned round. An old peer may
+      // not: it would send it here once more.
+      to = routes.alternative(destination, from, now) ?? to;
+      if (to === from && from.kind !== "modern") {
+        return this.#unreachable(packet, `"${packet.dst}" is where it came from`);
+      }
+    }
+    packet.nxt = to.address;
+    packet.trailer = to.kind === "modern" ? this.#trailer(packet, destination) : null;
+    emit({ kind: "transmit", link: to.link, packet });
+  }
+
+  /** What goes with a packet to one of our kind: a limit that nobody on the way can raise by much. */
+  #trailer({ trailer }: Packet, { cost, origin }: Destination): NonNullable<Packet["trailer"]> {
+    const known = trailer !== null && trailer.hops > 0;
+    const hops = known
+      ? Math.min(trailer.hops - 1, 2 * cost + 16)
+      : Math.min(MAX_HOPS, 2 * cost + 8);
+    if (trailer !== null && trailer.counter !== 0) return { ...trailer, hops };
+    // Where others speak for the destination, they may disagree, and packets go round.
+    if (!isProxied(origin)) return { hops, instance: 0, counter: 0 };
+    this.#counter = (this.#counter + 1) >>> 0 || 1;
+    return { hops, instance: this.#core.identity.origin, counter: this.#counter };
+  }
+
+  // ── waiting ───────────────────────────────────────────────────────────────
+
+  #hold(packet: Packet, destination: Destination, from: Neighbour | null, now: number): void {
+    const size = packet.data.length + HELD_OVERHEAD;
+    const held = this.#held.get(destination) ?? [];
+    if (held.length >= MAX_HELD || this.#heldBytes + size > MAX_HELD_BYTES) {
+      return this.#unreachable(packet, `too much waits for "${packet.dst}" already`);
+    }
+    held.push({ packet, from, until: now + HOLD_TIME });
+    this.#held.set(destination, held);
+    this.#heldBytes += size;
+    if (held.length === 1) this.#expireAt(destination, now + HOLD_TIME);
+  }
+
+  #expireAt(destination: Destination, at: number): void {
+    this.#core.agenda.add(at, (now) => {
+      const waiting = this.#take(destination);
+      const left = waiting.filter(({ until }) => until > now);
+      for (const { packet } of waiting.slice(0, waiting.length - left.length)) {
+        this.#noRoute(packet);
+      }
+      if (left.length === 0) return;
+      this.#held.set(destination, left);
+      for (const { packet } of left) this.#heldBytes += packet.data.length + HELD_OVERHEAD;
+      this.#expireAt(destination, left[0]!.until);
+    });
+  }
+
+  #take(destination: Destination): Held[] {
+    const held = this.#held.get(destination);
+    if (held === undefined) return [];
+    this.#held.delete(destination);
+    for (const { packet } of held) this.#heldBytes -= packet.data.length + HELD_OVERHEAD;
+    return held;
+  }
+
+  // ── giving up ─────────────────────────────────────────────────────────────
+
+  #noRoute(packet: Packet): void {
+    this.#unreachable(packet, `no route leads to "${packet.dst}"`);
+  }
+
+  #unreachable(packet: Packet, why: string): void {
+    const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
+    this.#core.emit({ kind: "drop", packet, error });
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Digests: what one side has told the other, in two numbers, so that both can see whether they
+ * still agree.
+ *
+ * @module
+ */
+
+import type { LinkDigest } from "../wire/link_frame.ts";
+import type { Core } from "./core.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Neighbour } from "./neighbour.ts";
+import { hashName, mix } from "./sequence.ts";
+
+/** Adds up hashes; the order does not matter. */
+class Sum {
+  count: number = 0;
+  #high: number = 0;
+  #low: number = 0;
+
+  add(...values: number[]): void {
+    this.count++;
+    const hash = mix(...values);
+    this.#low = (this.#low + (hash >>> 0)) % 0x1_0000_0000;
+    this.#high = (this.#high + (mix(hash) >>> 0)) % 0x1_0000_0000;
+  }
+
+  get hash(): readonly [number, number] {
+    return [this.#high, this.#low];
+  }
+}
+
+/** What we have told a neighbour. */
+export function toldDigest(core: Core, neighbour: Neighbour): LinkDigest {
+  return digestOf(core, neighbour.told);
+}
+
+/** What a neighbour has told us. */
+export function offeredDigest(core: Core, neighbour: Neighbour): LinkDigest {
+  return digestOf(core, neighbour.offers);
+}
+
+function digestOf({ routes, records }: Core, ledger: Ledger): LinkDigest {
+  const routeSum = new Sum();
+  const serviceSum = new Sum();
+  for (const { id, address } of [routes.self, ...routes.values()]) {
+    const cost = ledger.cost(id);
+    if (cost === 0) continue;
+    const origin = ledger.origin(id);
+    routeSum.add(hashName(address), cost, ledger.seq(id), origin);
+    for (const { name, load, version } of records.of(address, origin)) {
+      if (load > 0) serviceSum.add(hashName(address), hashName(name), load, version, origin);
+    }
+  }
+  return {
+    routes: routeSum.count,
+    routesHash: routeSum.hash,
+    services: serviceSum.count,
+    servicesHash: serviceSum.hash,
+  };
+}
+
+/** Whether two digests say the same. */
+export function agree(a: LinkDigest, b: LinkDigest): boolean {
+  const values = ({ routes, routesHash, services, servicesHash }: LinkDigest) =>
+    [routes, ...routesHash, services, ...servicesHash].join();
+  return values(a) === values(b);
+}

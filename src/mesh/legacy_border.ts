@@ -1,0 +1,595 @@
+/**
+ * The border to old peers: every rule about them, and nothing else knows them. They know no
+ * sequence numbers, believe no bad news but a withdrawal, delete a route whoever withdraws it,
+ * and repeat things for ever. The rules B1 to B13 are explained in src/mesh/README.md.
+ *
+ * Pure: what is sent goes out as effects.
+ *
+ * @module
+ */
+
+import { ChannelError } from "../errors.ts";
+import {
+  decodeRouteAdvert,
+  decodeServiceAdvert,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+} from "../wire/adverts.ts";
+import { utf8Size } from "../wire/bytes.ts";
+import { NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
+import type { Core } from "./core.ts";
+import type { Border, Destination } from "./destination.ts";
+import { Budget, type Neighbour } from "./neighbour.ts";
+import type { RemovalPolicy } from "./options.ts";
+import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
+import { isProxied } from "./sequence.ts";
+import { StormShield } from "./storm_shield.ts";
+
+/** Largest cost that old peers are told, and believed, in hops. What counts up for ever ends here. */
+export const MAX_OLD_COST = 64;
+
+/** Longest address that every old peer can read, in bytes. */
+const MAX_OLD_ADDRESS = 127;
+
+/** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
+const SWAPPED_ONE = 256;
+
+/** From first hearing hearsay until it may be used, in ms, and from losing a route until then. */
+const ADOPT_NEW = 1_000;
+const ADOPT_AFTER_LOSS = 3_000;
+
+/** From losing a route, or having to go further, until old peers are told, in ms. */
+const BAD_NEWS_DELAY = 1_000;
+
+/** For how long no old peer is offered what one of them or we have withdrawn, in ms. */
+const BLOCK = 500;
+
+/** Longest wait before a withdrawn route is offered again, in ms, and calm after which it is short. */
+const MAX_BACK_OFF = 64_000;
+const BACK_OFF_RESET = 30_000;
+
+/** Between two full answers to one neighbour, in ms. Peers expect an answer within 200 ms. */
+const ANSWER_INTERVAL = 100;
+
+/** From a withdrawal of our own address until we advertise it again, in ms; as peers do. */
+const SELF_DELAY = 100;
+
+/** From a neighbour's doubtful word until we query it, in ms; one query settles many doubts. */
+const DOUBT_DELAY = 100;
+
+/** Between audits of one neighbour, in ms, half as much more or less by chance. */
+const AUDIT_INTERVAL = 120_000;
+
+/** An audit is over when nothing has come for so long, in ms. */
+const AUDIT_SILENCE = 2_000;
+
+/** Changes that an old peer may tell at once, and in a second for long. */
+const BURST = 20_000;
+const RATE = 500;
+
+/** From the first packet beyond that until we audit the neighbour, in ms. */
+const FLOOD_DELAY = 1_000;
+
+/** In the note beside an offer: an audit has missed it. */
+const MISSED = 1;
+
+/** What the border wants of others. */
+export interface BorderHooks {
+  /** Choose again, and tell. */
+  reselect(destination: Destination, now: number): void;
+  /** The services that lead through a neighbour have changed. */
+  refresh(destination: Destination, now: number): void;
+  /** Ask a neighbour for its tables. */
+  query(neighbour: Neighbour, now: number): void;
+  /** A neighbour has said its name. */
+  named(neighbour: Neighbour, now: number): void;
+}
+
+/** What is kept of one old neighbour beside its tables. */
+interface Side {
+  shield: StormShield;
+  /** Packets dropped unread because they repeated the last of their kind. */
+  repeats: number;
+}
+
+/** Speaks with old peers. */
+export class LegacyBorder {
+  readonly #core: Core;
+  readonly #hooks: BorderHooks;
+  readonly #removal: RemovalPolicy;
+  readonly #repair: boolean;
+  readonly #maxServices: number;
+  readonly #sides: Map<Neighbour, Side> = new Map();
+  /** Neighbours that have withdrawn us, while we have yet to answer that we are here. */
+  readonly #disowners: Set<Neighbour> = new Set();
+
+  /** Constructs a new instance. */
+  constructor(
+    core: Core,
+    hooks: BorderHooks,
+    options: { removal: RemovalPolicy; repair: boolean; maxServices: number },
+  ) {
+    this.#core = core;
+    this.#hooks = hooks;
+    this.#removal = options.removal;
+    this.#repair = options.repair;
+    this.#maxServices = options.maxServices;
+  }
+
+  /** Adverts that old neighbours repeated and that were dropped unread. */
+  get repeats(): number {
+    let sum = 0;
+    for (const { repeats } of this.#sides.values()) sum += repeats;
+    return sum;
+  }
+
+  /** B1: a neighbour has turned out to be old. */
+  welcome(neighbour: Neighbour, now: number): void {
+    neighbour.kind = "legacy";
+    neighbour.budget = new Budget(BURST, RATE, now);
+    this.#sides.set(neighbour, { shield: new StormShield(), repeats: 0 });
+    this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
+  }
+
+  /** A neighbour has gone, or turned out to be of our kind. */
+  farewell(neighbour: Neighbour): void {
+    this.#sides.delete(neighbour);
+    this.#disowners.delete(neighbour);
+  }
+
+  // ── judging ───────────────────────────────────────────────────────────────
+
+  /** What an old peer's offer is worth: B3, B4, B5. */
+  judge(destination: Destination, neighbour: Neighbour, now: number): number {
+    const cost = neighbour.offers.cost(destination.id);
+    if (destination.address === neighbour.address) return neighbour.cost; // B3: it is there.
+    if (cost > MAX_OLD_COST || this.#mayUseUs(destination, neighbour)) return UNUSABLE; // B4
+    const rank = cost - 1 + neighbour.cost;
+    if (destination.selected === neighbour) return rank + PROXIED_PENALTY; // B5: held.
+    const wait = destination.border?.adoptAt ?? 0;
+    if (now < wait && this.#core.neighbours.size > 1) return UNUSABLE; // B5: not yet.
+    return rank + HEARSAY_PENALTY;
+  }
+
+  /** B4: whether an old peer may go through us, as far as we know what it holds from us. */
+  #mayUseUs(destination: Destination, neighbour: Neighbour): boolean {
+    const held = neighbour.told.cost(destination.id);
+    return held > 0 && neighbour.offers.cost(destination.id) - 1 >= held;
+  }
+
+  // ── hearing ───────────────────────────────────────────────────────────────
+
+  /** Takes a route or service advert. @throws {PacketError | ChannelError} If it is no use. */
+  hear(neighbour: Neighbour, packet: Packet, now: number): void {
+    const side = this.#sides.get(neighbour)!;
+    if (side.shield.repeats(packet, now)) { // B13
+      side.repeats++;
+      return;
+    }
+    if (packet.net === NET_ROUTE) this.#hearRoute(neighbour, packet, now);
+    else this.#hearService(neighbour, packet, now);
+  }
+
+  #hearRoute(neighbour: Neighbour, packet: Packet, now: number): void {
+    const { identity, routes } = this.#core;
+    const { address, cost } = decodeRouteAdvert(packet.data, { repair: this.#repair });
+    this.#answered(neighbour, now);
+    // A relayed withdrawal keeps the `src` of whoever began it: only offers say who speaks.
+    const { src } = packet;
+    if (cost > 0 && src !== "" && src !== identity.address && src !== neighbour.address) {
+      neighbour.name(src, identity.hash, identity.address);
+      const itself = routes.get(src);
+      if (itself) neighbour.told.set(itself.id, 0, 0, 0); // Nobody is told about itself.
+      this.#hooks.named(neighbour, now);
+    }
+    if (address === identity.address) {
+      if (cost === 0) this.#disowned(neighbour, now);
+      else neighbour.audit?.add(routes.self);
+    } else if (cost === 0) {
+      this.#hearWithdrawal(neighbour, address, now);
+    } else {
+      this.#hearOffer(neighbour, address, cost, now);
+    }
+  }
+
+  #hearOffer(neighbour: Neighbour, address: string, cost: number, now: number): void {
+    const { routes, identity } = this.#core;
+    const known = routes.get(address);
+    const before = known === undefined ? 0 : neighbour.offers.cost(known.id);
+    if (address === neighbour.address) {
+      if (cost === SWAPPED_ONE && before === 0) cost = 1;
+      if (cost !== 1) return; // B2: old peers also advertise a way back to themselves.
+      if (neighbour.withdrewItself) this.#startOver(neighbour, now);
+    }
+    if (known !== undefined) {
+      neighbour.audit?.add(known);
+      if (before === cost) return neighbour.offers.setNote(known.id, 0);
+    }
+    if (!this.#affords(neighbour, now)) return;
+    const destination = routes.find(address);
+    if (destination === null) return tableFull(`route to "${address}"`);
+    if (destination.border === null && address !== neighbour.address) {
+      this.#adoptFrom(destination, now + ADOPT_NEW);
+    }
+    neighbour.audit?.add(destination);
+    routes.offer(destination, neighbour, cost, 0, identity.proxyOrigin); // B11: theirs mean nothing.
+    neighbour.offers.setNote(destination.id, 0);
+    this.#hooks.reselect(destination, now);
+  }
+
+  /** A neighbour that withdraws and advertises itself unasked says: forget my services. */
+  #startOver(neighbour: Neighbour, now: number): void {
+    neighbour.withdrewItself = false;
+    neighbour.queryAt = Infinity; // There is no doubt any more.
+    this.#forgetServices(neighbour, neighbour.address);
+    const destination = this.#core.routes.get(neighbour.address);
+    if (destination?.selected === neighbour) this.#hooks.refresh(destination, now);
+  }
+
+  /** B9: it goes no further, and when it is over we offer what we have. */
+  #hearWithdrawal(neighbour: Neighbour, address: string, now: number): void {
+    const { routes } = this.#core;
+    if (address === neighbour.address) {
+      // Old peers withdraw even themselves, when a way back to themselves is lost. It is there:
+      // we have just heard it.
+      neighbour.withdrewItself = true;
+      return this.#queryLater(neighbour, now + DOUBT_DELAY);
+    }
+    const destination = routes.get(address);
+    if (destination === undefined) return neighbour.forgetServices(address);
+    const { id } = destination;
+    if (neighbour.offers.cost(id) === 0 && neighbour.told.cost(id) === 0) return;
+    if (!this.#affords(neighbour, now)) return;
+    this.#forgetTold(neighbour, destination);
+    const border = borderOf(destination);
+    border.blockedUntil = Math.max(border.blockedUntil, now + BLOCK);
+    if (now - border.backOffAt > BACK_OFF_RESET) border.backOff = BLOCK;
+    border.backOffAt = now;
+    this.#offerAgain(destination, neighbour, now + border.backOff);
+    border.backOff = Math.min(MAX_BACK_OFF, 2 * border.backOff);
+    this.#forgetOffer(neighbour, destination, now);
+  }
+
+  #hearService(neighbour: Neighbour, packet: Packet, now: number): void {
+    const { identity, routes } = this.#core;
+    const { address, service, capacity } = decodeServiceAdvert(packet.data, {
+      repair: this.#repair,
+    });
+    this.#answered(neighbour, now);
+    if (address === identity.address) return;
+    const known = neighbour.services.get(address)?.get(service) ?? 0;
+    if (capacity === known || !this.#affords(neighbour, now)) return;
+    if (known === 0 && neighbour.serviceCount >= this.#maxServices) {
+      return tableFull(`service "${service}" of "${address}"`);
+    }
+    neighbour.noteService(address, service, capacity);
+    const destination = routes.get(address);
+    if (destination?.selected === neighbour) this.#hooks.refresh(destination, now);
+  }
+
+  /** Answers a query with all there is to tell, at most every 100 ms. */
+  hearQuery(neighbour: Neighbour, now: number): void {
+    const at = neighbour.answeredAt + ANSWER_INTERVAL;
+    if (at <= now) return this.#answer(neighbour, now);
+    if (neighbour.answerAt !== Infinity) return;
+    neighbour.answerAt = at;
+    this.#core.agenda.add(at, (later) => {
+      if (neighbour.answerAt === at) this.#answer(neighbour, later);
+    });
+  }
+
+  /** B10: somebody has withdrawn us, and forgotten our services with it. */
+  #disowned(neighbour: Neighbour, now: number): void {
+    if (this.#disowners.size === 0) {
+      this.#core.agenda.add(now + SELF_DELAY, (later) => {
+        for (const one of this.#sides.keys()) this.self(one);
+        for (const one of this.#disowners) {
+          one.toldServices.delete(this.#core.identity.address);
+          this.#tellServices(one, this.#core.routes.self, later);
+        }
+        this.#disowners.clear();
+      });
+    }
+    this.#disowners.add(neighbour);
+  }
+
+  #answered(neighbour: Neighbour, now: number): void {
+    neighbour.unanswered = 0;
+    neighbour.retryAt = Infinity;
+    neighbour.auditHeardAt = now;
+  }
+
+  /** B13: whether a neighbour may change anything more for now. */
+  #affords(neighbour: Neighbour, now: number): boolean {
+    if (neighbour.budget.spend(now)) return true;
+    if (neighbour.flooded) return false; // Told already.
+    neighbour.flooded = true;
+    this.#auditLater(neighbour, now + FLOOD_DELAY); // Among what was dropped may be anything.
+    const why = `"${neighbour.address}" changes its mind too often`;
+    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+  }
+
+  // ── telling ───────────────────────────────────────────────────────────────
+
+  /** Advertises ourselves. */
+  self(neighbour: Neighbour): void {
+    const { identity, hidden, routes } = this.#core;
+    if (hidden || identity.yielded) return;
+    neighbour.told.set(routes.self.id, 1, 0, 0);
+    this.#sendRoute(neighbour, identity.address, 1);
+  }
+
+  /** The way to a destination has changed: B6, B8. */
+  changed(destination: Destination, now: number): void {
+    if (this.#sides.size === 0) return;
+    for (const neighbour of this.#sides.keys()) {
+      this.#tell(neighbour, destination, now);
+      const held = neighbour.told.cost(destination.id);
+      if (held > 0 && held <= destination.cost && isSecondHand(destination)) {
+        this.#checkLater(destination, now);
+      }
+    }
+  }
+
+  /** The way to a destination is lost: B5, B7. */
+  lost(destination: Destination, now: number): void {
+    if (this.#sides.size === 0) return;
+    this.#adoptFrom(destination, now + ADOPT_AFTER_LOSS);
+    this.#checkLater(destination, now);
+  }
+
+  /** The services of a host have changed. */
+  servicesChanged(host: Destination, now: number): void {
+    for (const neighbour of this.#sides.keys()) this.#tellServices(neighbour, host, now);
+  }
+
+  /** Tells a neighbour all there is, whether or not it has heard it before. */
+  #answer(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    neighbour.answeredAt = now;
+    neighbour.answerAt = Infinity;
+    this.self(neighbour);
+    const tellable = [...routes.values()].filter((one) => this.#mayTell(neighbour, one, now));
+    for (const destination of tellable) this.#sendOffer(neighbour, destination);
+    for (const host of [routes.self, ...tellable]) {
+      neighbour.toldServices.delete(host.address);
+      this.#tellServices(neighbour, host, now);
+    }
+  }
+
+  /** B6: tells a neighbour that we know a way, unless it holds one from us that is as good. */
+  #tell(neighbour: Neighbour, destination: Destination, now: number): void {
+    if (!this.#mayTell(neighbour, destination, now)) return;
+    const held = neighbour.told.cost(destination.id);
+    if (held > 0 && held <= destination.cost + 1) return;
+    this.#sendOffer(neighbour, destination);
+    this.#tellServices(neighbour, destination, now);
+  }
+
+  #sendOffer(neighbour: Neighbour, destination: Destination): void {
+    const { told } = neighbour;
+    const cost = destination.cost + 1;
+    const held = told.cost(destination.id);
+    told.set(destination.id, held > 0 ? Math.min(held, cost) : cost, 0, 0);
+    this.#sendRoute(neighbour, destination.address, cost);
+  }
+
+  #mayTell(neighbour: Neighbour, destination: Destination, now: number): boolean {
+    const { address, selected, cost, border, id } = destination;
+    if (this.#core.stub || selected === null || selected === neighbour) return false;
+    if (selected.address !== "" && selected.address === neighbour.address) return false;
+    if (address === neighbour.address || cost >= MAX_OLD_COST) return false;
+    if (selected.dampedUntil > now || utf8Size(address) > MAX_OLD_ADDRESS) return false;
+    return (border?.blockedUntil ?? 0) <= now && blockOf(neighbour, id) <= now;
+  }
+
+  #tellServices(neighbour: Neighbour, host: Destination, now: number): void {
+    const { services, routes, hidden } = this.#core;
+    const { address, id } = host;
+    if (neighbour.told.cost(id) === 0 || address === neighbour.address) return;
+    if (host === routes.self ? hidden : host.selected === neighbour) return;
+    const wanted = services.of(address);
+    const told = neighbour.toldServices.get(address);
+    for (const service of [...told?.keys() ?? []]) {
+      if (wanted.has(service)) continue;
+      told!.delete(service);
+      if (this.#removal === "announce") this.#sendService(neighbour, address, service, 0);
+      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host, now);
+    }
+    for (const [service, capacity] of wanted) {
+      if (told?.get(service) === capacity) continue;
+      neighbour.noteToldService(address, service, capacity);
+      this.#sendService(neighbour, address, service, capacity);
+    }
+  }
+
+  /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
+  #reannounce(neighbour: Neighbour, host: Destination, now: number): void {
+    neighbour.toldServices.delete(host.address);
+    this.#sendRoute(neighbour, host.address, 0);
+    neighbour.told.set(host.id, host.cost + 1, 0, 0);
+    this.#sendRoute(neighbour, host.address, host.cost + 1); // Ourselves: 1.
+    this.#tellServices(neighbour, host, now);
+  }
+
+  // ── bad news ──────────────────────────────────────────────────────────────
+
+  #checkLater(destination: Destination, now: number): void {
+    const border = borderOf(destination);
+    if (border.checkAt > now) return;
+    const at = border.checkAt = now + BAD_NEWS_DELAY;
+    this.#core.agenda.add(at, (later) => this.#check(destination, later));
+  }
+
+  /** B7, B8: withdraws what is still lost, or further away, from those who may rely on it. */
+  #check(destination: Destination, now: number): void {
+    const { routes } = this.#core;
+    if (!routes.holds(destination)) return;
+    const { id, selected } = destination;
+    for (const neighbour of [...this.#sides.keys()]) {
+      const held = neighbour.told.cost(id);
+      if (held === 0) continue;
+      if (selected !== null) {
+        if (!isSecondHand(destination) || held > destination.cost) continue;
+        if (selected === neighbour) continue;
+      }
+      const heard = neighbour.offers.cost(id);
+      if (heard > 0 && heard - 1 < held) continue; // It is nearer by a way of its own.
+      this.#withdraw(neighbour, destination, now);
+    }
+  }
+
+  #withdraw(neighbour: Neighbour, destination: Destination, now: number): void {
+    this.#sendRoute(neighbour, destination.address, 0);
+    this.#forgetTold(neighbour, destination);
+    const border = borderOf(destination);
+    border.blockedUntil = Math.max(border.blockedUntil, now + BLOCK);
+    this.#offerAgain(destination, null, now + BLOCK);
+    this.#forgetOffer(neighbour, destination, now); // It has just deleted it, too.
+  }
+
+  /** B9: offers a route again, to all that hold nothing; to one of them no sooner than that. */
+  #offerAgain(destination: Destination, neighbour: Neighbour | null, at: number): void {
+    if (neighbour !== null) neighbour.told.setNote(destination.id, Math.ceil(at / BLOCK_UNIT));
+    for (const time of new Set([at, borderOf(destination).blockedUntil])) {
+      this.#core.agenda.add(time, (now) => {
+        if (!this.#core.routes.holds(destination)) return;
+        for (const one of this.#sides.keys()) this.#tell(one, destination, now);
+      });
+    }
+  }
+
+  /** B5: hearsay of a destination may be used from then on. */
+  #adoptFrom(destination: Destination, at: number): void {
+    const border = borderOf(destination);
+    if (border.adoptAt >= at) return;
+    border.adoptAt = at;
+    this.#core.agenda.add(at, (now) => {
+      if (border.adoptAt === at && this.#core.routes.holds(destination)) {
+        this.#hooks.reselect(destination, now);
+      }
+    });
+  }
+
+  // ── auditing ──────────────────────────────────────────────────────────────
+
+  /** Sees to it that a neighbour is queried by then. */
+  #queryLater(neighbour: Neighbour, at: number): void {
+    if (neighbour.queryAt <= at) return;
+    neighbour.queryAt = at;
+    this.#core.agenda.add(at, (now) => {
+      if (neighbour.queryAt === at) this.#hooks.query(neighbour, now);
+    });
+  }
+
+  /** B12: asks a neighbour that never repeats itself whether all is still so. */
+  #auditLater(neighbour: Neighbour, at: number): void {
+    const side = this.#sides.get(neighbour);
+    this.#core.agenda.add(at, (now) => {
+      if (side === undefined || this.#sides.get(neighbour) !== side) return;
+      if (neighbour.flooded) neighbour.flooded = false;
+      else this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
+      neighbour.audit = new Set();
+      neighbour.auditHeardAt = now;
+      side.shield.clear();
+      this.#hooks.query(neighbour, now);
+      this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
+    });
+  }
+
+  #awaitAudit(neighbour: Neighbour, at: number): void {
+    this.#core.agenda.add(at, (now) => {
+      if (!this.#sides.has(neighbour) || neighbour.audit === null) return;
+      const over = neighbour.auditHeardAt + AUDIT_SILENCE;
+      if (now < over) this.#awaitAudit(neighbour, over);
+      else this.#endAudit(neighbour, neighbour.audit, now);
+    });
+  }
+
+  /** Forgets what was missing twice; offers what the neighbour has forgotten. */
+  #endAudit(neighbour: Neighbour, seen: Set<Destination>, now: number): void {
+    const { routes } = this.#core;
+    const { offers, told } = neighbour;
+    neighbour.audit = null;
+    if (seen.size === 0) return; // It has said nothing at all: that means nothing.
+    for (const destination of [routes.self, ...routes.values()]) {
+      const { id, address } = destination;
+      if (seen.has(destination) || address === neighbour.address) continue;
+      if (offers.cost(id) > 0) {
+        if ((offers.note(id) & MISSED) !== 0) this.#forgetOffer(neighbour, destination, now);
+        else offers.setNote(id, MISSED);
+      }
+      if (told.cost(id) === 0) continue;
+      this.#forgetTold(neighbour, destination);
+      if (destination === routes.self) {
+        this.self(neighbour);
+        this.#tellServices(neighbour, destination, now);
+      } else {
+        this.#tell(neighbour, destination, now);
+      }
+    }
+  }
+
+  // ── forgetting, sending ───────────────────────────────────────────────────
+
+  /** What we have told a neighbour of a destination is gone there. */
+  #forgetTold(neighbour: Neighbour, destination: Destination): void {
+    neighbour.told.set(destination.id, 0, 0, 0);
+    neighbour.toldServices.delete(destination.address);
+  }
+
+  #forgetOffer(neighbour: Neighbour, destination: Destination, now: number): void {
+    const { routes } = this.#core;
+    this.#forgetServices(neighbour, destination.address);
+    if (neighbour.offers.cost(destination.id) === 0) return;
+    routes.offer(destination, neighbour, 0, 0, 0);
+    this.#hooks.reselect(destination, now);
+  }
+
+  #forgetServices(neighbour: Neighbour, host: string): void {
+    neighbour.forgetServices(host);
+    this.#sides.get(neighbour)?.shield.clear(); // What it repeats now is news.
+  }
+
+  #sendRoute(neighbour: Neighbour, address: string, cost: number): void {
+    const data = encodeRouteAdvert({ address, cost });
+    this.#send(neighbour, new Packet({ net: NET_ROUTE, src: this.#core.identity.address, data }));
+  }
+
+  #sendService(neighbour: Neighbour, address: string, service: string, capacity: number): void {
+    const data = encodeServiceAdvert({ address, service, capacity });
+    this.#send(neighbour, new Packet({ net: NET_SERVICE, data }));
+  }
+
+  #send(neighbour: Neighbour, packet: Packet): void {
+    this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
+  }
+}
+
+/** Times in notes are in these, in ms, so that they fit. */
+const BLOCK_UNIT = 100;
+
+/** Until when a neighbour that has withdrawn a destination is not offered it, in ms. */
+function blockOf(neighbour: Neighbour, id: number): number {
+  return neighbour.told.note(id) * BLOCK_UNIT;
+}
+
+/** Whether our route is somebody's hearsay, or rests on the word of one who speaks for another. */
+function isSecondHand({ selected, hearsay, origin }: Destination): boolean {
+  return selected !== null && (selected.kind === "legacy" ? hearsay : isProxied(origin));
+}
+
+function borderOf(destination: Destination): Border {
+  return destination.border ??= {
+    adoptAt: 0,
+    blockedUntil: 0,
+    checkAt: -Infinity,
+    backOff: BLOCK,
+    backOffAt: -Infinity,
+  };
+}
+
+function tableFull(what: string): never {
+  throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep ${what}: the table is full`);
+}

@@ -1,0 +1,327 @@
+/**
+ * Links: who is at the far end, whether it is still there, and whether both sides still agree.
+ *
+ * Pure: what is sent goes out as effects.
+ *
+ * @module
+ */
+
+import { ChannelError } from "../errors.ts";
+import { CAP, encodeHello, type Hello, ROLE } from "../wire/hello.ts";
+import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
+import { NET_QUERY } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Core } from "./core.ts";
+import { toldDigest } from "./digest.ts";
+import { FlapDamper } from "./flap_damper.ts";
+import type { LegacyBorder } from "./legacy_border.ts";
+import type { Neighbour } from "./neighbour.ts";
+
+/** What we can do. */
+const OUR_CAPS = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
+
+/** What a neighbour must be able to do to be of our kind. */
+const NEEDED_CAPS = CAP.seq | CAP.bulk;
+
+/** How long a query may stay unanswered at first, in ms; each retry waits twice as long. */
+const QUERY_RETRY = 1_000;
+
+/** How often a query is retried. */
+const QUERY_RETRIES = 5;
+
+/** A neighbour of our kind that has been silent for so long is pinged, in ms. */
+const PING_AFTER = 10_000;
+
+/** A neighbour that has been silent for so long is gone, in ms: we say so in our hello. */
+const DEAD_AFTER = 30_000;
+
+/** A neighbour whose timers are throttled, such as a hidden page, may be silent for longer. */
+const DEAD_AFTER_THROTTLED = 90_000;
+
+/** How long an older link to the same router may take to prove that it is alive, in ms. */
+const DOUBT_TIMEOUT = 3_000;
+
+/** Between digests, in ms, a fifth more or less by chance. */
+const DIGEST_INTERVAL = 30_000;
+
+/** What links want of others. */
+export interface LinkHooks {
+  /** Forget all that a neighbour offers, and choose again. */
+  forgetOffers(neighbour: Neighbour, now: number): void;
+  /** Choose again for all that a neighbour offers. */
+  reconsider(neighbour: Neighbour, now: number): void;
+  /** The link is of no use: treat it as down. */
+  drop(neighbour: Neighbour, error: ChannelError, now: number): void;
+}
+
+/** Keeps links. */
+export class Links {
+  readonly #core: Core;
+  readonly #announcer: Announcer;
+  readonly #border: LegacyBorder;
+  readonly #hooks: LinkHooks;
+  readonly #damper: FlapDamper = new FlapDamper();
+  readonly #role: number;
+  readonly #maxRoutes: number;
+
+  /** Constructs a new instance. */
+  constructor(
+    core: Core,
+    announcer: Announcer,
+    border: LegacyBorder,
+    hooks: LinkHooks,
+    maxRoutes: number,
+  ) {
+    this.#core = core;
+    this.#announcer = announcer;
+    this.#border = border;
+    this.#hooks = hooks;
+    this.#role = core.stub ? ROLE.stub : 0;
+    this.#maxRoutes = maxRoutes;
+  }
+
+  /** A link has come up: ask who is there. */
+  up(neighbour: Neighbour, now: number): void {
+    neighbour.ownSession = session(this.#core.random);
+    this.query(neighbour, now);
+  }
+
+  /** A link has gone down. */
+  down(neighbour: Neighbour, now: number): void {
+    if (neighbour.address !== "") this.#damper.lost(neighbour.address, now);
+  }
+
+  /** Asks a neighbour for its tables, and says who we are. */
+  query(neighbour: Neighbour, now: number): void {
+    // Some peers lose what they are sent: whoever has not answered may not know us either.
+    if (neighbour.unanswered > 0 && neighbour.kind === "legacy") this.#border.self(neighbour);
+    this.#hello(neighbour, now);
+    neighbour.queryAt = Infinity;
+    neighbour.withdrewItself = false;
+    if (neighbour.unanswered < QUERY_RETRIES) {
+      const at = now + QUERY_RETRY * 2 ** neighbour.unanswered;
+      neighbour.retryAt = at;
+      this.#core.agenda.add(at, (later) => {
+        if (neighbour.retryAt === at) this.#retry(neighbour, later);
+      });
+    }
+    neighbour.unanswered++;
+  }
+
+  /** A neighbour has said that it is of our kind. */
+  heardHello(neighbour: Neighbour, hello: Hello, now: number): void {
+    if ((hello.caps & NEEDED_CAPS) !== NEEDED_CAPS) return this.heardQuery(neighbour, now);
+    const { identity } = this.#core;
+    if (hello.address === identity.address && this.#isOurOwn(hello)) {
+      const error = new ChannelError(
+        "ERR_CHANNEL_PROTOCOL",
+        "Cannot keep channel: it leads back to this router",
+      );
+      return this.#hooks.drop(neighbour, error, now);
+    }
+    const again = neighbour.kind === "modern" && neighbour.session === hello.session;
+    const hearsUs = hello.seen === neighbour.ownSession;
+    // It has come up after us, or has begun anew: what we said before was lost on it.
+    const late = neighbour.kind === "legacy" || (neighbour.session !== "" && !again);
+    if (!again) this.#welcome(neighbour, hello, now);
+    if (hearsUs) this.#proven(neighbour);
+    else if (again || late) this.#hello(neighbour, now);
+  }
+
+  /** A neighbour asks as old peers do. */
+  heardQuery(neighbour: Neighbour, now: number): void {
+    this.beOld(neighbour, now);
+    this.#border.hearQuery(neighbour, now);
+  }
+
+  /** A neighbour does what only old peers do. */
+  beOld(neighbour: Neighbour, now: number): void {
+    if (neighbour.kind === "legacy") return;
+    if (neighbour.kind === "modern") {
+      this.#hooks.forgetOffers(neighbour, now);
+      neighbour.forget();
+      neighbour.session = "";
+    }
+    this.#border.welcome(neighbour, now);
+  }
+
+  /** A neighbour of our kind speaks to us as to an old peer: it has not heard our hello. */
+  takenForOld(neighbour: Neighbour, now: number): void {
+    if (now - neighbour.helloAt < QUERY_RETRY) return;
+    this.#hello(neighbour, now);
+  }
+
+  /** A link frame has come from a neighbour: it knows us. */
+  heardFrame(neighbour: Neighbour): void {
+    this.#proven(neighbour);
+  }
+
+  /** An old peer has said its name. */
+  named(neighbour: Neighbour, now: number): void {
+    this.#damp(neighbour, now);
+  }
+
+  /** A neighbour has answered a ping. */
+  heardPong(neighbour: Neighbour, token: number, now: number): void {
+    if (neighbour.pingAt < 0 || token !== neighbour.pingToken) return;
+    const time = now - neighbour.pingAt;
+    neighbour.roundTrip += neighbour.roundTrip === 0 ? time : (time - neighbour.roundTrip) / 8;
+    neighbour.pingAt = -1;
+    if (!neighbour.doubted) return;
+    neighbour.doubted = false;
+    this.#hooks.reconsider(neighbour, now);
+  }
+
+  // ── saying hello ──────────────────────────────────────────────────────────
+
+  #hello(neighbour: Neighbour, now: number): void {
+    const { identity, emit } = this.#core;
+    neighbour.helloAt = now;
+    const data = encodeHello({
+      caps: OUR_CAPS,
+      address: identity.address,
+      instance: identity.origin >>> 0,
+      session: neighbour.ownSession,
+      keepalive: PING_AFTER / 1_000,
+      dead: DEAD_AFTER / 1_000,
+      role: this.#role,
+      maxFrame: MAX_LINK_FRAME,
+      maxRoutes: this.#maxRoutes,
+      seen: neighbour.session,
+    });
+    const packet = new Packet({ net: NET_QUERY, data });
+    emit({ kind: "transmit", link: neighbour.link, packet });
+  }
+
+  /** No answer: whoever has not said hello by now is taken for an old peer. */
+  #retry(neighbour: Neighbour, now: number): void {
+    neighbour.retryAt = Infinity;
+    if (neighbour.kind === "gone") return;
+    if (neighbour.kind === "open") this.#border.welcome(neighbour, now);
+    this.query(neighbour, now);
+  }
+
+  #proven(neighbour: Neighbour): void {
+    if (neighbour.proven) return;
+    neighbour.proven = true;
+    neighbour.unanswered = 0;
+    neighbour.retryAt = Infinity;
+  }
+
+  /** The far end of a channel may be ourselves. */
+  #isOurOwn(hello: Hello): boolean {
+    for (const { ownSession } of this.#core.neighbours.values()) {
+      if (ownSession === hello.session) return true;
+    }
+    return false;
+  }
+
+  #welcome(neighbour: Neighbour, hello: Hello, now: number): void {
+    const { identity } = this.#core;
+    const { missed } = neighbour;
+    this.#hooks.forgetOffers(neighbour, now);
+    neighbour.forget();
+    this.#border.farewell(neighbour);
+    neighbour.kind = "modern";
+    neighbour.name(hello.address, identity.hash, identity.address);
+    neighbour.instance = hello.instance | 0;
+    neighbour.session = hello.session;
+    neighbour.proven = neighbour.missed = neighbour.doubted = false;
+    const patience = (hello.role & ROLE.throttled) !== 0 ? DEAD_AFTER_THROTTLED : DEAD_AFTER;
+    neighbour.deadAfter = patience;
+    this.#waitForProof(neighbour, now);
+    this.#damp(neighbour, now);
+    this.#doubtOthers(neighbour, now);
+    if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
+    this.#announcer.tellAll(neighbour, now);
+    const { session } = neighbour;
+    const isSame = () => neighbour.kind === "modern" && neighbour.session === session;
+    this.#watch(neighbour, isSame, now + PING_AFTER);
+    this.#digestLater(neighbour, isSame, now);
+  }
+
+  /** Says hello again until it is known that the neighbour hears us. */
+  #waitForProof(neighbour: Neighbour, now: number): void {
+    neighbour.unanswered = 1;
+    const at = now + QUERY_RETRY;
+    neighbour.retryAt = at;
+    this.#core.agenda.add(at, (later) => {
+      if (neighbour.retryAt === at) this.#retry(neighbour, later);
+    });
+  }
+
+  // ── watching ──────────────────────────────────────────────────────────────
+
+  /** Pings a neighbour that is silent, and lets go of one that stays so. */
+  #watch(neighbour: Neighbour, isSame: () => boolean, at: number): void {
+    this.#core.agenda.add(at, (now) => {
+      if (!isSame()) return;
+      const silent = now - neighbour.heardAt;
+      if (silent >= neighbour.deadAfter) {
+        const why = `nothing was heard for ${Math.round(silent / 1_000)} s`;
+        const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
+        return this.#hooks.drop(neighbour, error, now);
+      }
+      if (silent >= PING_AFTER - 1) this.#ping(neighbour, now);
+      const next = silent >= PING_AFTER - 1 ? now + PING_AFTER : neighbour.heardAt + PING_AFTER;
+      this.#watch(neighbour, isSame, Math.min(next, neighbour.heardAt + neighbour.deadAfter));
+    });
+  }
+
+  #ping(neighbour: Neighbour, now: number): void {
+    neighbour.pingToken = Math.floor(this.#core.random() * 0x1_0000_0000);
+    neighbour.pingAt = now;
+    this.#announcer.signal(neighbour, { kind: "ping", token: neighbour.pingToken }, now);
+  }
+
+  #digestLater(neighbour: Neighbour, isSame: () => boolean, now: number): void {
+    const at = now + DIGEST_INTERVAL * (0.8 + 0.4 * this.#core.random());
+    this.#core.agenda.add(at, (later) => {
+      if (!isSame()) return;
+      if (toldDigest(this.#core, neighbour).routes > 0) {
+        this.#announcer.signal(neighbour, { kind: "digest" }, later);
+      }
+      this.#digestLater(neighbour, isSame, later);
+    });
+  }
+
+  /**
+   * The same router on another link: most likely the old link is dead, and nobody has noticed. It is
+   * not preferred until it has answered, and goes if it does not.
+   */
+  #doubtOthers(neighbour: Neighbour, now: number): void {
+    const { address, instance } = neighbour;
+    for (const other of [...this.#core.neighbours.values()]) {
+      if (other === neighbour || other.kind !== "modern" || other.address !== address) continue;
+      if (other.instance !== instance) continue; // Another router of this name, or an earlier life.
+      other.doubted = true;
+      this.#ping(other, now);
+      this.#hooks.reconsider(other, now);
+      this.#core.agenda.add(now + DOUBT_TIMEOUT, (later) => {
+        if (!other.doubted || this.#core.neighbours.get(other.link) !== other) return;
+        const why = `"${address}" has come over another, and does not answer here`;
+        const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
+        this.#hooks.drop(other, error, later);
+      });
+    }
+  }
+
+  /** A router whose links come and go is not preferred, nor passed on, for a while. */
+  #damp(neighbour: Neighbour, now: number): void {
+    const until = this.#damper.dampedUntil(neighbour.address, now);
+    if (until <= now) return;
+    neighbour.dampedUntil = until;
+    this.#core.agenda.add(until, (later) => {
+      if (this.#core.neighbours.get(neighbour.link) === neighbour) {
+        this.#hooks.reconsider(neighbour, later);
+      }
+    });
+  }
+}
+
+/** Sixteen random hex digits. */
+function session(random: () => number): string {
+  const half = () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, "0");
+  return half() + half();
+}

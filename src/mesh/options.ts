@@ -1,0 +1,66 @@
+/**
+ * What a mesh can be told about itself.
+ *
+ * @module
+ */
+
+/**
+ * How to tell old neighbours that a service is gone while its host stays; our own kind is always
+ * told. No way is safe with every old peer, so a mesh that has fragile ones chooses:
+ *
+ * - `"announce"`: capacity 0, once to each neighbour. What the specification says. It ends every
+ *   *Python* router that it reaches, and never stops circulating in a cycle made of *Go*, *Node*
+ *   or *Java* routers alone.
+ * - `"silent"`: nothing. Remote old routers keep a dead entry, as they do with Node, browser and
+ *   Java peers; calls to it go unanswered.
+ * - `"reannounce"`: the host's route is withdrawn and advertised again, with the services that are
+ *   left. Every old peer survives it; but inside a cycle of *Node* or *browser* routers alone the
+ *   route then keeps flapping.
+ */
+export type RemovalPolicy = "announce" | "silent" | "reannounce";
+
+/** Options of a mesh. */
+export interface MeshOptions {
+  /**
+   * How to tell old neighbours that a service is gone.
+   *
+   * @default {"reannounce"}
+   */
+  removal?: RemovalPolicy;
+  /**
+   * Be a leaf: tell of nobody but ourselves, and carry no packet for others.
+   *
+   * @default {false}
+   */
+  stub?: boolean;
+  /**
+   * Do not tell of ourselves: packets can pass through us, but none can be sent to us.
+   *
+   * @default {false}
+   */
+  hidden?: boolean;
+  /**
+   * When this router started, in seconds since the beginning of 2024; a later life of the same
+   * address must have a higher number. Without it, a low one is drawn.
+   */
+  incarnation?: number;
+  /**
+   * Destinations held at once; adverts of more are dropped.
+   *
+   * @default {10000}
+   */
+  maxRoutes?: number;
+  /**
+   * Services held at once, of each old neighbour, and of all others together; adverts of more are
+   * dropped.
+   *
+   * @default {20000}
+   */
+  maxServices?: number;
+  /**
+   * Understand the known damaged encodings of other peers' adverts, too.
+   *
+   * @default {true}
+   */
+  repair?: boolean;
+}

@@ -1,0 +1,134 @@
+/**
+ * Services: which can be used now, and who is told of a change.
+ *
+ * Pure: what is told goes out through the announcer and the border.
+ *
+ * @module
+ */
+
+import type { Announcer } from "./announcer.ts";
+import type { Core } from "./core.ts";
+import type { Destination } from "./destination.ts";
+import type { LegacyBorder } from "./legacy_border.ts";
+import type { Neighbour } from "./neighbour.ts";
+import { nextSequence } from "./sequence.ts";
+
+/** Keeps the services that can be used in step with routes and records. */
+export class ServicePlane {
+  readonly #core: Core;
+  readonly #announcer: Announcer;
+  readonly #border: LegacyBorder;
+  /** The last version of each service of our own, gone ones included. */
+  readonly #versions: Map<string, number> = new Map();
+
+  /** Constructs a new instance. */
+  constructor(core: Core, announcer: Announcer, border: LegacyBorder) {
+    this.#core = core;
+    this.#announcer = announcer;
+    this.#border = border;
+  }
+
+  /** A service of our own comes, changes, or goes (capacity 0). */
+  offer(service: string, capacity: number, now: number): void {
+    const { identity, services, routes, emit } = this.#core;
+    if (!services.set(identity.address, service, capacity)) return;
+    emit({ kind: "service", service: { service, address: identity.address, capacity } });
+    this.#record(routes.self, identity.origin, service, capacity, now);
+    this.#border.servicesChanged(routes.self, now);
+  }
+
+  /** We have begun a new life: all that we offer is told anew, by its word. */
+  renew(now: number): void {
+    const { identity, services, records, routes } = this.#core;
+    for (const [service, capacity] of services.of(identity.address)) {
+      this.#record(routes.self, identity.origin, service, capacity, now);
+    }
+    records.supersede(identity.address, identity.origin);
+  }
+
+  /** One of our kind has told us of a service. False if there is no room for it. */
+  heard(
+    from: Neighbour,
+    host: string,
+    origin: number,
+    name: string,
+    load: number,
+    version: number,
+    now: number,
+  ): boolean {
+    const { identity, records, routes } = this.#core;
+    if (host === identity.address || origin === identity.proxyOrigin) return true;
+    const destination = routes.get(host);
+    if (destination === undefined) return true; // We had no room for its route, either.
+    if (origin >= 0 && origin < destination.newest) return true;
+    const record = records.accept(host, origin, name, load, version, now);
+    if (record === "full") return false;
+    if (record === "known") {
+      const known = records.get(host, origin, name);
+      if (known?.version === version) from.dueServices.delete(known); // It knows.
+      return true;
+    }
+    this.#announcer.serviceNews(record, from, now);
+    if (destination.selected !== null && destination.origin === origin) {
+      this.refresh(destination, now);
+    }
+    return true;
+  }
+
+  /** The way to a host has changed, or what is said of its services: takes it over. */
+  refresh(destination: Destination, now: number): void {
+    const { services, records, identity, emit } = this.#core;
+    const { address, selected, origin } = destination;
+    let wanted: ReadonlyMap<string, number>;
+    if (selected === null) {
+      wanted = new Map();
+    } else if (selected.kind === "modern") {
+      wanted = records.loads(address, origin);
+    } else {
+      wanted = selected.services.get(address) ?? new Map();
+      this.#proxy(destination, wanted, identity.proxyOrigin, now);
+    }
+    const changes = services.replace(address, wanted);
+    if (changes.length === 0) return;
+    for (const service of changes) emit({ kind: "service", service });
+    this.#border.servicesChanged(destination, now);
+  }
+
+  /** Speaks for an old peer: what it says of a host becomes our own word. */
+  #proxy(
+    destination: Destination,
+    wanted: ReadonlyMap<string, number>,
+    origin: number,
+    now: number,
+  ): void {
+    const { records } = this.#core;
+    const { address } = destination;
+    for (const record of [...records.of(address, origin)]) {
+      if (record.load > 0 && !wanted.has(record.name)) {
+        this.#record(destination, origin, record.name, 0, now);
+      }
+    }
+    for (const [name, load] of wanted) {
+      if (records.get(address, origin, name)?.load === load) continue;
+      this.#record(destination, origin, name, load, now);
+    }
+  }
+
+  /** Makes a record of our own with the next version, and tells our kind. */
+  #record(
+    destination: Destination,
+    origin: number,
+    name: string,
+    load: number,
+    now: number,
+  ): void {
+    const { records, identity } = this.#core;
+    const { address } = destination;
+    const own = address === identity.address;
+    const before = own ? this.#versions.get(name) : records.get(address, origin, name)?.version;
+    const version = nextSequence(before ?? 0);
+    if (own) this.#versions.set(name, version);
+    const record = records.accept(address, origin, name, load, version, now);
+    if (typeof record === "object") this.#announcer.serviceNews(record, null, now);
+  }
+}

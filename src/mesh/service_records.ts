@@ -1,0 +1,157 @@
+/**
+ * What each host offers, by the word of each origin that speaks for it: the host itself, or our
+ * own kind on behalf of an old peer. Every record has a version, so that the newest wins from
+ * wherever it comes.
+ *
+ * Pure state: nothing here sends.
+ *
+ * @module
+ */
+
+import { seconds } from "./route_table.ts";
+import { isNewer, isProxied } from "./sequence.ts";
+
+/** How long a removal is remembered, in seconds: longer than anybody keeps what it removes. */
+const TOMBSTONE_LIFETIME = 300;
+
+/** How long records are kept though nobody leads to their host by that origin, in seconds. */
+export const PARKED_LIFETIME = 60;
+
+/** Origins that are remembered of one host. */
+const MAX_ORIGINS = 4;
+
+/** Services that one origin may offer at one host. */
+const MAX_PER_ORIGIN = 1_000;
+
+/** One service at one host, by one origin's word. */
+export interface ServiceRecord {
+  readonly host: string;
+  readonly name: string;
+  /** Who says so, signed. */
+  readonly origin: number;
+  /** Advertised load; 0 if the service is gone. */
+  load: number;
+  /** Counts changes, 1-65535. */
+  version: number;
+  /** When it was removed, in seconds. */
+  goneAt: number;
+}
+
+/** What one origin says of one host. */
+interface Word {
+  records: Map<string, ServiceRecord>;
+  /** When it was last seen that somebody leads to the host by this origin, in seconds. */
+  seenAt: number;
+}
+
+/** What came of a record: kept, known already, or no room for it. */
+export type Acceptance = ServiceRecord | "known" | "full";
+
+/** All records. */
+export class ServiceRecords {
+  readonly #hosts: Map<string, Map<number, Word>> = new Map();
+  readonly #limit: number;
+  #size: number = 0;
+
+  /** Constructs a new instance. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** What an origin says of a host, removals included. */
+  of(host: string, origin: number): Iterable<ServiceRecord> {
+    return this.#hosts.get(host)?.get(origin)?.records.values() ?? [];
+  }
+
+  /** What an origin says that a host offers: name → load. */
+  loads(host: string, origin: number): Map<string, number> {
+    const loads = new Map<string, number>();
+    for (const { name, load } of this.of(host, origin)) if (load > 0) loads.set(name, load);
+    return loads;
+  }
+
+  /** Every record, removals included. */
+  *all(): Generator<ServiceRecord> {
+    for (const words of this.#hosts.values()) {
+      for (const { records } of words.values()) yield* records.values();
+    }
+  }
+
+  /** The record of one service. */
+  get(host: string, origin: number, name: string): ServiceRecord | undefined {
+    return this.#hosts.get(host)?.get(origin)?.records.get(name);
+  }
+
+  /** Keeps a record if it is newer than what is known. */
+  accept(
+    host: string,
+    origin: number,
+    name: string,
+    load: number,
+    version: number,
+    now: number,
+  ): Acceptance {
+    const word = this.#word(host, origin, now);
+    if (word === null) return "full";
+    const known = word.records.get(name);
+    if (known !== undefined) {
+      if (!isNewer(version, known.version)) return "known";
+      known.load = load;
+      known.version = version;
+      known.goneAt = seconds(now);
+      return known;
+    }
+    if (this.#size >= this.#limit || word.records.size >= MAX_PER_ORIGIN) return "full";
+    this.#size++;
+    const record = { host, name, origin, load, version, goneAt: seconds(now) };
+    word.records.set(name, record);
+    return record;
+  }
+
+  /** Forgets what the earlier lives of a host have said. */
+  supersede(host: string, origin: number): void {
+    const words = this.#hosts.get(host);
+    for (const [other, word] of words ?? []) {
+      if (other !== origin && !isProxied(other)) this.#forget(words!, host, other, word);
+    }
+  }
+
+  /** Forgets old removals, and the words of origins by which nobody leads to their host any more. */
+  sweep(now: number, isOffered: (host: string, origin: number) => boolean): void {
+    const at = seconds(now);
+    for (const [host, words] of this.#hosts) {
+      for (const [origin, word] of words) {
+        if (isOffered(host, origin)) word.seenAt = at;
+        else if (at - word.seenAt > PARKED_LIFETIME) this.#forget(words, host, origin, word);
+        for (const record of word.records.values()) {
+          if (record.load > 0 || at - record.goneAt < TOMBSTONE_LIFETIME) continue;
+          word.records.delete(record.name);
+          this.#size--;
+        }
+      }
+    }
+  }
+
+  #word(host: string, origin: number, now: number): Word | null {
+    let words = this.#hosts.get(host);
+    const known = words?.get(origin);
+    if (known !== undefined) return known;
+    if (this.#size >= this.#limit) return null;
+    if (words === undefined) this.#hosts.set(host, words = new Map());
+    if (words.size >= MAX_ORIGINS) {
+      const [oldest] = [...words].sort(([, a], [, b]) => a.seenAt - b.seenAt);
+      this.#forget(words, host, oldest![0], oldest![1]);
+      this.#hosts.set(host, words);
+    }
+    const word = { records: new Map(), seenAt: seconds(now) };
+    words.set(origin, word);
+    return word;
+  }
+
+  #forget(words: Map<number, Word>, host: string, origin: number, word: Word): void {
+    this.#size -= word.records.size;
+    word.records.clear();
+    words.delete(origin);
+    if (words.size === 0) this.#hosts.delete(host);
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * What must hold once a network has come to rest: everybody reaches everybody by a shortest way,
+ * nobody remembers who is gone, and neighbours agree on what they have told each other.
+ *
+ * @module
+ */
+
+import { violation } from "./invariants.ts";
+import type { SimulatedNetwork } from "./simulated_network.ts";
+import type { SimulatedNode } from "./simulated_node.ts";
+
+/** Options of the checks. */
+export interface QuietOptions {
+  /** Named by violations. */
+  seed?: number;
+  /** Addresses that are not checked: two nodes use them. */
+  disputed?: ReadonlySet<string>;
+  /**
+   * How long ways may be beside the shortest, on average; 1 is the shortest.
+   *
+   * @default {1}
+   */
+  stretch?: number;
+}
+
+/** What was found. */
+export interface QuietReport {
+  /** Pairs of a node and an address that it can reach. */
+  pairs: number;
+  /** Pairs without a route that leads there. */
+  missing: number;
+  /** Routes to what is gone or cut off. */
+  ghosts: number;
+  /** Next hops in a circle. */
+  loops: number;
+  /** Routes whose cost is not the length of their way. */
+  lies: number;
+  /** Length of ways beside the shortest, on average over all pairs. */
+  stretch: number;
+  /** Instances of services that should be known, or should not. */
+  services: number;
+  /** Records on which two neighbours do not agree. */
+  disagreements: number;
+  /** The first of the faults, in words. */
+  faults: string[];
+}
+
+/** How many faults are put in words. */
+const MAX_FAULTS = 10;
+
+/** After the last link is down, how long something may still be remembered, in ms. */
+const MEMORY = 1_000_000;
+
+/** Looks at a network that has come to rest. */
+export function inspectQuiet(network: SimulatedNetwork, options: QuietOptions = {}): QuietReport {
+  return new Inspection(network, options.disputed ?? new Set()).report;
+}
+
+/** The same, and throws if something is wrong. */
+export function checkQuiet(network: SimulatedNetwork, options: QuietOptions = {}): QuietReport {
+  const report = inspectQuiet(network, options);
+  const limit = options.stretch ?? 1;
+  if (report.faults.length > 0) throw violation(network, options.seed, report.faults.join("; "));
+  if (report.stretch > limit) {
+    const what = `ways are ${report.stretch.toFixed(4)} times the shortest, more than ${limit}`;
+    throw violation(network, options.seed, what);
+  }
+  return report;
+}
+
+/** Cuts all links, and throws unless every node forgets all and has nothing more to do. */
+export function checkIdle(network: SimulatedNetwork, options: QuietOptions = {}): void {
+  for (const node of [...network.nodes.values()]) {
+    for (const { far } of network.links.of(node)) network.disconnect(node.id, far.node.id);
+  }
+  const { now } = network;
+  while (network.next <= now + MEMORY) network.run(Math.max(0, network.next - network.now));
+  for (const { id, mesh } of network.nodes.values()) {
+    const routes = mesh.routes().map(({ address }) => address);
+    if (routes.length > 0) {
+      throw violation(network, options.seed, `"${id}" alone has routes to ${routes.join(", ")}`);
+    }
+    if (mesh.deadline() !== Infinity) {
+      throw violation(network, options.seed, `"${id}" alone still has something to do`);
+    }
+  }
+}
+
+class Inspection {
+  readonly report: QuietReport = {
+    ...{ pairs: 0, missing: 0, ghosts: 0, loops: 0, lies: 0, stretch: 1 },
+    ...{ services: 0, disagreements: 0, faults: [] },
+  };
+  readonly #network: SimulatedNetwork;
+  readonly #nodes: SimulatedNode[];
+  readonly #neighbours: SimulatedNode[][] = [];
+  /** For each node, what it knows: address → cost. */
+  readonly #tables: Map<string, number>[] = [];
+  /** For each node, the services that it should know. */
+  readonly #wanted: Set<string>[] = [];
+  #ways: number = 0;
+  #stretches: number = 0;
+
+  constructor(network: SimulatedNetwork, disputed: ReadonlySet<string>) {
+    this.#network = network;
+    this.#nodes = [...network.nodes.values()];
+    for (const { index, mesh } of this.#nodes) {
+      this.#neighbours[index] = [];
+      this.#tables[index] = new Map(mesh.routes().map(({ address, cost }) => [address, cost]));
+      this.#wanted[index] = new Set();
+    }
+    for (const { node, far } of network.links.working()) {
+      this.#neighbours[node.index]!.push(far.node);
+      this.#neighbours[far.node.index]!.push(node);
+    }
+    const visible = this.#nodes.filter(({ options }) => !options.mesh?.hidden);
+    const owners = Map.groupBy(visible, ({ mesh }) => mesh.address);
+    for (const [address, nodes] of owners) {
+      if (!disputed.has(address)) this.#checkDestination(address, nodes);
+    }
+    this.report.stretch = this.#ways === 0 ? 1 : this.#stretches / this.#ways;
+    this.#checkGhosts(owners, disputed);
+    this.#checkServices(disputed);
+    for (const end of network.links.working()) {
+      this.#checkAgreement(end.node, end.link, end.far.node, end.far.link);
+      this.#checkAgreement(end.far.node, end.far.link, end.node, end.link);
+    }
+  }
+
+  #fault(
+    kind: "missing" | "ghosts" | "loops" | "lies" | "services" | "disagreements",
+    what: string,
+  ) {
+    this.report[kind]++;
+    if (this.report.faults.length < MAX_FAULTS) this.report.faults.push(what);
+  }
+
+  /** Hops from every node to the nearest of some; leaves carry nothing. */
+  #distances(to: SimulatedNode[]): Map<SimulatedNode, number> {
+    const distances = new Map(to.map((node) => [node, 0]));
+    for (const [node, distance] of distances) {
+      if (distance > 0 && node.options.mesh?.stub) continue;
+      for (const neighbour of this.#neighbours[node.index]!) {
+        if (!distances.has(neighbour)) distances.set(neighbour, distance + 1);
+      }
+    }
+    return distances;
+  }
+
+  #checkDestination(address: string, owners: SimulatedNode[]): void {
+    const distances = this.#distances(owners);
+    const ways = new Map<SimulatedNode, number>(owners.map((node) => [node, 0]));
+    for (const node of this.#nodes) {
+      if (node.mesh.address === address) continue;
+      const cost = this.#tables[node.index]!.get(address);
+      const distance = distances.get(node);
+      if (distance === undefined) {
+        if (cost !== undefined) this.#fault("ghosts", `"${node.id}" has a route to "${address}"`);
+        continue;
+      }
+      this.report.pairs++;
+      const way = this.#way(node, address, ways);
+      if (Number.isNaN(way)) {
+        this.#fault("loops", `packets of "${node.id}" for "${address}" go round`);
+      } else if (cost === undefined || way === Infinity) {
+        this.#fault("missing", `"${node.id}" has no route to "${address}", ${distance} hops away`);
+      } else {
+        this.#ways++;
+        this.#stretches += way / distance;
+        if (cost !== way) {
+          const what = `"${node.id}" says ${cost} hops to "${address}", and it is ${way}`;
+          this.#fault("lies", what);
+        }
+      }
+      for (const owner of owners) {
+        for (const [service, capacity] of owner.offers) {
+          this.#wanted[node.index]!.add(`${service}@${address} ${capacity}`);
+        }
+      }
+    }
+  }
+
+  /** Hops by the next hops; `Infinity` if they lead elsewhere, `NaN` in a circle. */
+  #way(from: SimulatedNode, address: string, known: Map<SimulatedNode, number>): number {
+    const walk = new Set<SimulatedNode>();
+    let end = known.get(from) ?? NaN;
+    for (let node = from; !known.has(node) && !walk.has(node);) {
+      walk.add(node);
+      const next = this.#next(node, address);
+      end = next === null ? Infinity : known.get(next) ?? NaN;
+      if (next === null) break;
+      node = next;
+    }
+    for (const node of [...walk].reverse()) known.set(node, end += 1);
+    return end;
+  }
+
+  /** Who gets a packet if a node sends it. */
+  #next({ mesh }: SimulatedNode, address: string): SimulatedNode | null {
+    const link = mesh.nextHop?.(address) ?? null;
+    const end = link === null ? undefined : this.#network.links.end(link);
+    return end !== undefined && this.#network.links.works(end) ? end.far.node : null;
+  }
+
+  #checkGhosts(owners: Map<string, SimulatedNode[]>, disputed: ReadonlySet<string>): void {
+    for (const node of this.#nodes) {
+      for (const address of this.#tables[node.index]!.keys()) {
+        if (owners.has(address) || disputed.has(address)) continue;
+        this.#fault("ghosts", `"${node.id}" has a route to "${address}", which is gone`);
+      }
+    }
+  }
+
+  #checkServices(disputed: ReadonlySet<string>): void {
+    for (const { id, index, mesh, options } of this.#nodes) {
+      if (options.mesh?.stub) continue;
+      const wanted = this.#wanted[index]!;
+      for (const { service, address, capacity } of mesh.services()) {
+        if (address === mesh.address || disputed.has(address)) continue;
+        const name = `${service}@${address} ${capacity}`;
+        if (!wanted.delete(name)) this.#fault("services", `"${id}" knows ${name}, which is not so`);
+      }
+      for (const name of wanted) this.#fault("services", `"${id}" does not know ${name}`);
+    }
+  }
+
+  /** What one end was told last is what the other has heard. */
+  #checkAgreement(near: SimulatedNode, link: number, far: SimulatedNode, farLink: number): void {
+    if (near.mesh.neighbourKind?.(link) !== "modern") return;
+    if (far.mesh.neighbourKind?.(farLink) !== "modern") return;
+    const told = near.mesh.told?.(link) ?? new Map();
+    const heard = far.mesh.heard?.(farLink) ?? new Map();
+    for (const address of new Set([...told.keys(), ...heard.keys()])) {
+      if (address === far.mesh.address) continue;
+      const [said, kept] = [told.get(address), heard.get(address)];
+      if (
+        said && kept && said.cost === kept.cost && said.seq === kept.seq &&
+        said.origin === kept.origin
+      ) continue;
+      const what = `"${near.id}" told "${far.id}" of "${address}": ${JSON.stringify(said)}, ` +
+        `which holds ${JSON.stringify(kept)}`;
+      this.#fault("disagreements", what);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What the simulator asks of whatever runs in its nodes: the surface of a mesh core.
+ *
+ * @module
+ */
+
+import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+import type { MeshOptions } from "../mesh/options.ts";
+import type { Packet } from "../wire/packet.ts";
+
+/** What two neighbours say to each other of one destination. */
+export interface OfferedRoute {
+  /** As advertised: 1 for oneself. */
+  cost: number;
+  /** Sequence number of the origin. */
+  seq: number;
+  /** Who began it. */
+  origin: number;
+}
+
+/** What a router knows of one destination. */
+export interface RouteInsight {
+  /** The link in use; `null` if there is none. */
+  selected: LinkId | null;
+  /** Cost by that link, in hops. */
+  cost: number;
+  /** Feasible distances: the best that it has ever advertised, by origin and sequence number. */
+  feasible: OfferedRoute[];
+}
+
+/** A mesh core, or a model of another implementation. What is optional is not checked if missing. */
+export interface SimulatedRouter {
+  /** Its address. */
+  readonly address: string;
+  /** A link has come up. */
+  linkUp(link: LinkId, now: number): Effect[];
+  /** A link has gone down. */
+  linkDown(link: LinkId, now: number): Effect[];
+  /** A packet has come in. */
+  receive(link: LinkId, packet: Packet, now: number): Effect[];
+  /** The application sends a packet. */
+  send(packet: Packet, now: number): Effect[];
+  /** The application offers a service; capacity 0 withdraws it. */
+  offer(service: string, capacity: number, now: number): Effect[];
+  /** Time has passed. */
+  tick(now: number): Effect[];
+  /** When `tick()` is next due, in ms. */
+  deadline(): number;
+  /** Says goodbye on all links. */
+  leave?(now: number): Effect[];
+  /** Every destination that can be reached. */
+  routes(): RouteInfo[];
+  /** Every instance of every service that can be used. */
+  services(): ServiceInfo[];
+  /** Addresses that offer a service. */
+  instances(service: string): string[];
+  /** Whether packets can reach an address now. */
+  reaches(address: string): boolean;
+  /** The link in use for a destination. */
+  nextHop?(address: string): LinkId | null;
+  /** What is known of a destination. */
+  inspect?(address: string): RouteInsight | null;
+  /** What the neighbour on a link offers. */
+  heard?(link: LinkId): Map<string, OfferedRoute>;
+  /** What the neighbour on a link was told last. */
+  told?(link: LinkId): Map<string, OfferedRoute>;
+  /** What kind of router is on a link. */
+  neighbourKind?(link: LinkId): "open" | "modern" | "legacy" | "gone";
+}
+
+/** Makes the router of a node. */
+export type CreateRouter = (
+  address: string,
+  random: () => number,
+  options: MeshOptions,
+) => SimulatedRouter;
