@@ -36,7 +36,7 @@ const PATIENCE = 8;
 const MAX_BATCH = 4_096;
 
 /** Changes of one destination within a while, in seconds, after which its news must wait. */
-const NOISY_CHANGES = 5;
+const NOISY_CHANGES = 12;
 const NOISY_WINDOW = 10;
 
 /** How long the news of a noisy destination wait, in ms. */
@@ -88,8 +88,10 @@ export class Announcer {
       told.origin(id) === destination.origin
     ) return;
     const note = told.note(id);
-    const urgent = !tellable || why === "answer" || (before === 0 && (note & RETRACTED) !== 0);
-    if (!urgent && !forced && this.#isNoisy(destination, now)) return;
+    // That it leads there itself is no news to it: it has only to forget what it heard before.
+    const lost = !tellable && destination.selected !== neighbour;
+    const urgent = lost || why === "answer" || (before === 0 && (note & RETRACTED) !== 0);
+    if (tellable && !urgent && !forced && this.#isNoisy(destination, now)) return;
     if ((note & DIRTY) === 0) neighbour.dirty.push(destination);
     told.setNote(id, note | DIRTY | (forced ? FORCED : 0));
     this.#schedule(neighbour, urgent, now);

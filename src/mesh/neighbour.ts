@@ -175,7 +175,7 @@ export class Neighbour {
     this.cost = cost;
     this.heardAt = now;
     this.budget = new Budget(20_000, 4_000, now);
-    this.requestBudget = new Budget(100, 100, now);
+    this.requestBudget = new Budget(2_000, 100, now);
   }
 
   /** Notes its address. */
