@@ -11,11 +11,16 @@ import { LinkFrameWriter } from "../wire/link_frame.ts";
 import { NET_LINK } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
-import type { Destination } from "./destination.ts";
 import { toldDigest } from "./digest.ts";
-import { FRAME_GAP, type Neighbour, type SequenceRequest, type Signal } from "./neighbour.ts";
-import { seconds } from "./route_table.ts";
+import { seconds } from "./sequence.ts";
 import type { ServiceRecord } from "./service_records.ts";
+import {
+  type Destination,
+  FRAME_GAP,
+  type Neighbour,
+  type SequenceRequest,
+  type Signal,
+} from "./state.ts";
 
 // The note beside what a neighbour was told: flags, then when, in seconds.
 const DIRTY = 1;
@@ -156,6 +161,12 @@ export class Announcer {
     }
     this.tellAll(neighbour, now);
     this.signal(neighbour, { kind: "digest" }, now);
+  }
+
+  /** Tells a neighbour that has just come all there is, at once. */
+  greet(neighbour: Neighbour, now: number): void {
+    this.tellAll(neighbour, now);
+    this.#flush(neighbour, now);
   }
 
   /** Says goodbye at once. */
@@ -323,4 +334,3 @@ export class Announcer {
     this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
   }
 }
-

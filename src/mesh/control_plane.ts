@@ -15,20 +15,19 @@ import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
 import { type Core, routeInfo } from "./core.ts";
-import type { Destination } from "./destination.ts";
 import { agree, offeredDigest } from "./digest.ts";
 import type { Effect, LinkId } from "./effects.ts";
 import { Identity } from "./identity.ts";
 import { LegacyBorder } from "./legacy_border.ts";
 import { Links } from "./links.ts";
-import { Neighbour } from "./neighbour.ts";
 import type { MeshOptions } from "./options.ts";
-import { RouteTable, seconds } from "./route_table.ts";
+import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
-import { isNewer, isProxied, nextSequence } from "./sequence.ts";
+import { isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import { ServicePlane } from "./service_plane.ts";
 import { ServiceRecords } from "./service_records.ts";
 import { ServiceTable } from "./service_table.ts";
+import { type Destination, Neighbour } from "./state.ts";
 
 /** Between fresh words about ourselves that nobody has asked for, in ms, a fifth more or less. */
 const REFRESH_INTERVAL = 600_000;
@@ -412,9 +411,9 @@ export class ControlPlane {
 
   #askForAll(neighbour: Neighbour, now: number): void {
     const { routes } = this.core;
-    neighbour.stale = new Set([routes.self, ...routes.values()].filter(({ id }) =>
-      neighbour.offers.cost(id) > 0
-    ));
+    neighbour.stale = new Set(
+      [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
+    );
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 

@@ -6,12 +6,11 @@
 
 import { Agenda } from "./agenda.ts";
 import type { Effect, LinkId, RouteInfo } from "./effects.ts";
-import type { Destination } from "./destination.ts";
 import type { Identity } from "./identity.ts";
-import type { Neighbour } from "./neighbour.ts";
 import type { RouteTable } from "./route_table.ts";
 import type { ServiceRecords } from "./service_records.ts";
 import type { ServiceTable } from "./service_table.ts";
+import type { Destination, Neighbour } from "./state.ts";
 
 /** Tables and ways out. */
 export interface Core {

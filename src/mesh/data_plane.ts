@@ -9,11 +9,10 @@
 import { UnreachableError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
-import type { Destination } from "./destination.ts";
-import type { Neighbour } from "./neighbour.ts";
 import { PacketIds } from "./packet_ids.ts";
 import { SeenCache } from "./seen_cache.ts";
 import { isProxied } from "./sequence.ts";
+import type { Destination, Neighbour } from "./state.ts";
 
 /** How long a packet may wait for a route that is being looked for, in ms. */
 const HOLD_TIME = 1_000;

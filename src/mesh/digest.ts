@@ -8,8 +8,8 @@
 import type { LinkDigest } from "../wire/link_frame.ts";
 import type { Core } from "./core.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Neighbour } from "./neighbour.ts";
 import { hashName, mix } from "./sequence.ts";
+import type { Neighbour } from "./state.ts";
 
 /** Adds up hashes; the order does not matter. */
 class Sum {

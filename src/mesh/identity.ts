@@ -7,8 +7,15 @@
  * @module
  */
 
-import { Budget } from "./neighbour.ts";
-import { hashName, isNewer, isProxied, nextSequence, proxyOrigin, randomSequence } from "./sequence.ts";
+import { Budget } from "./budget.ts";
+import {
+  hashName,
+  isNewer,
+  isProxied,
+  nextSequence,
+  proxyOrigin,
+  randomSequence,
+} from "./sequence.ts";
 
 /** The highest incarnation there is. */
 const MAX_INCARNATION = 0x7fff_ffff;

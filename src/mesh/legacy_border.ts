@@ -18,12 +18,12 @@ import {
 import { utf8Size } from "../wire/bytes.ts";
 import { NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
+import { Budget } from "./budget.ts";
 import type { Core } from "./core.ts";
-import type { Border, Destination } from "./destination.ts";
-import { Budget, type Neighbour } from "./neighbour.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
 import { isProxied } from "./sequence.ts";
+import type { Border, Destination, Neighbour } from "./state.ts";
 import { StormShield } from "./storm_shield.ts";
 
 /** Largest cost that old peers are told, and believed, in hops. What counts up for ever ends here. */

@@ -16,7 +16,7 @@ import type { Core } from "./core.ts";
 import { toldDigest } from "./digest.ts";
 import { FlapDamper } from "./flap_damper.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
-import type { Neighbour } from "./neighbour.ts";
+import type { Neighbour } from "./state.ts";
 
 /** What we can do. */
 const OUR_CAPS = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
@@ -234,7 +234,7 @@ export class Links {
     this.#damp(neighbour, now);
     this.#doubtOthers(neighbour, now);
     if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
-    this.#announcer.tellAll(neighbour, now);
+    this.#announcer.greet(neighbour, now);
     const { session } = neighbour;
     const isSame = () => neighbour.kind === "modern" && neighbour.session === session;
     this.#watch(neighbour, isSame, now + PING_AFTER);

@@ -14,7 +14,7 @@ import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NeighbourKind } from "./neighbour.ts";
+import type { NeighbourKind } from "./state.ts";
 import type { MeshOptions } from "./options.ts";
 
 /** A route as one router has told it to another. */

@@ -10,9 +10,8 @@
  * @module
  */
 
-import { Destination, type Source } from "./destination.ts";
-import type { Neighbour } from "./neighbour.ts";
-import { isNewer, isProxied } from "./sequence.ts";
+import { isNewer, isProxied, seconds } from "./sequence.ts";
+import { Destination, type Neighbour, type Source } from "./state.ts";
 
 /** What an offer is that must not be used. */
 export const UNUSABLE = Infinity;
@@ -254,9 +253,4 @@ export class RouteTable {
     this.#byId[id] = undefined;
     this.#freeIds.push(id);
   }
-}
-
-/** Coarse time, for entries that live for minutes: whole seconds that fit a small number. */
-export function seconds(now: number): number {
-  return Math.floor(now / 1_000) & 0x0fff_ffff;
 }

@@ -8,10 +8,9 @@
 
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
-import type { Destination, Search } from "./destination.ts";
-import type { Neighbour, SequenceRequest } from "./neighbour.ts";
 import { PROXIED_PENALTY } from "./route_table.ts";
 import { isNewer, isProxied, nextSequence } from "./sequence.ts";
+import type { Destination, Neighbour, Search, SequenceRequest } from "./state.ts";
 
 /** From starving until we ask, in ms: bad news may be on its way that makes asking vain. */
 const SETTLE = 10;

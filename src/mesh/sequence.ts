@@ -1,5 +1,6 @@
 /**
- * Sequence numbers and hashes of names: the small arithmetic that routes are compared with.
+ * Sequence numbers, coarse time and hashes of names: the small arithmetic that routes are compared
+ * with.
  *
  * Pure functions.
  *
@@ -74,4 +75,9 @@ export function proxyOrigin(address: string, incarnation: number, nonce: number)
 /** Whether a name's hash is lower; the names themselves decide between equal hashes. */
 export function precedes(hash: number, name: string, otherHash: number, other: string): boolean {
   return hash !== otherHash ? hash >>> 0 < otherHash >>> 0 : name < other;
+}
+
+/** Coarse time, for entries that live for minutes: whole seconds that fit a small number. */
+export function seconds(now: number): number {
+  return Math.floor(now / 1_000) & 0x0fff_ffff;
 }

@@ -8,10 +8,9 @@
 
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
-import type { Destination } from "./destination.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
-import type { Neighbour } from "./neighbour.ts";
 import { nextSequence } from "./sequence.ts";
+import type { Destination, Neighbour } from "./state.ts";
 
 /** Keeps the services that can be used in step with routes and records. */
 export class ServicePlane {

@@ -8,8 +8,7 @@
  * @module
  */
 
-import { seconds } from "./route_table.ts";
-import { isNewer, isProxied } from "./sequence.ts";
+import { isNewer, isProxied, seconds } from "./sequence.ts";
 
 /** How long a removal is remembered, in seconds: longer than anybody keeps what it removes. */
 const TOMBSTONE_LIFETIME = 300;

@@ -8,7 +8,7 @@
  */
 
 import type { ServiceInfo } from "./effects.ts";
-import type { Capacities } from "./neighbour.ts";
+import type { Capacities } from "./state.ts";
 
 const NOTHING: Capacities = new Map();
 

@@ -5,18 +5,26 @@
  * @module
  */
 
-import type { MeshOptions } from "../../src/mesh/options.ts";
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
+import type { MeshOptions } from "../../src/mesh/options.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
 import {
+  CAP,
+  decodeLinkFrame,
   decodeRouteAdvert,
   decodeServiceAdvert,
+  encodeHello,
   encodeRouteAdvert,
   encodeServiceAdvert,
+  type Hello,
+  LinkFrameWriter,
   Packet,
   type PacketInit,
 } from "../../src/wire/mod.ts";
+
+/** When "me" and the neighbours of its kind started, unless a test says otherwise. */
+export const LIFE = 1_000;
 
 /** A mesh core called "me", and the time. */
 export class Script {
@@ -24,10 +32,10 @@ export class Script {
   readonly mesh: Mesh;
 
   constructor(options: MeshOptions = {}) {
-    this.mesh = new Mesh("me", seededRandom(1), options);
+    this.mesh = new Mesh("me", seededRandom(1), { incarnation: LIFE, ...options });
   }
 
-  /** A link comes up; its neighbour asks, and says its name if it has one. */
+  /** A link comes up; its neighbour, an old peer, asks, and says its name if it has one. */
   up(link: number, name: string = ""): string[] {
     const lines = log(this.mesh.linkUp(link, this.now));
     lines.push(...this.query(link));
@@ -35,22 +43,55 @@ export class Script {
     return lines;
   }
 
+  /** A link comes up; its neighbour is of our kind, says hello and tells its own route. */
+  join(link: number, name: string, hello: Partial<Hello> = {}): string[] {
+    const lines = log(this.mesh.linkUp(link, this.now));
+    lines.push(...this.hello(link, name, hello));
+    lines.push(...this.tell(link, (frame) => frame.route(name, 1, 1, hello.instance ?? LIFE)));
+    return lines;
+  }
+
+  /** A neighbour says hello. */
+  hello(link: number, address: string, hello: Partial<Hello> = {}): string[] {
+    const data = encodeHello({
+      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
+      address,
+      instance: LIFE,
+      session: link.toString(16).padStart(16, "0"),
+      keepalive: 10,
+      dead: 30,
+      role: 0,
+      maxFrame: 4_096,
+      maxRoutes: 10_000,
+      seen: "",
+      ...hello,
+    });
+    return this.hear(link, { net: 3, data });
+  }
+
+  /** A neighbour of our kind sends a link frame. */
+  tell(link: number, write: (frame: LinkFrameWriter) => unknown): string[] {
+    const frame = new LinkFrameWriter();
+    write(frame);
+    return this.hear(link, { net: 4, data: frame.finish() });
+  }
+
   /** A link goes down. */
   down(link: number): string[] {
     return log(this.mesh.linkDown(link, this.now));
   }
 
-  /** A neighbour advertises a route; `src` is whom it says that it is. */
+  /** An old peer advertises a route; `src` is whom it says that it is. */
   route(link: number, address: string, cost: number, src: string = ""): string[] {
     return this.hear(link, { net: 1, src, data: encodeRouteAdvert({ address, cost }) });
   }
 
-  /** A neighbour advertises a service. */
+  /** An old peer advertises a service. */
   service(link: number, service: string, address: string, capacity: number): string[] {
     return this.hear(link, { net: 2, data: encodeServiceAdvert({ address, service, capacity }) });
   }
 
-  /** A neighbour asks for our tables. */
+  /** An old peer asks for our tables. */
   query(link: number): string[] {
     return this.hear(link, { net: 3 });
   }
@@ -62,12 +103,12 @@ export class Script {
 
   /** We send a packet. */
   send(packet: PacketInit): string[] {
-    return log(this.mesh.send(new Packet(packet)));
+    return log(this.mesh.send(new Packet(packet), this.now));
   }
 
   /** We offer a service. */
   offer(service: string, capacity: number): string[] {
-    return log(this.mesh.offer(service, capacity));
+    return log(this.mesh.offer(service, capacity, this.now));
   }
 
   /** Time passes. */
@@ -105,12 +146,18 @@ export function log(effects: Effect[]): string[] {
         return `deliver ${describe(effect.packet)}`;
       case "drop":
         return `drop ${effect.error.code}`;
-      case "route":
-        return `! route ${effect.route.address} ${effect.route.cost} ${effect.route.via}`.trimEnd();
+      case "route": {
+        const { address, cost, via } = effect.route;
+        return `! route ${address} ${effect.held ? "held" : `${cost} ${via}`.trimEnd()}`;
+      }
       case "service": {
         const { service, address, capacity } = effect.service;
         return `! service ${service}@${address} ${capacity}`;
       }
+      case "close":
+        return `close ${effect.link}`;
+      case "conflict":
+        return `! conflict ${effect.address}`;
     }
   });
 }
@@ -120,7 +167,8 @@ export function sent(lines: string[]): string[] {
   return lines.filter((line) => line.startsWith(">"));
 }
 
-function describe(packet: Packet): string {
+/** A packet in words; link frames as `[record; record]`, routes with origin and sequence number. */
+export function describe(packet: Packet): string {
   switch (packet.net) {
     case 1: {
       const { address, cost } = decodeRouteAdvert(packet.data);
@@ -132,10 +180,36 @@ function describe(packet: Packet): string {
     }
     case 3:
       return "query";
+    case 4:
+      return `[${records(packet).join("; ")}]`;
     default: {
       const { srv, src, dst, nxt, ctx } = packet;
       const parts = Object.entries({ srv, src, dst, nxt, ctx }).filter(([, value]) => value);
       return parts.map(([key, value]) => `${key}=${value}`).join(" ");
     }
   }
+}
+
+/** What a link frame says, a line each: sequence numbers of ours are random, and left out. */
+function records(packet: Packet): string[] {
+  const lines: string[] = [];
+  decodeLinkFrame(packet.data, {
+    route(address, cost, seq, origin) {
+      if (cost === 0) lines.push(`retract ${address}`);
+      else if (address === "me") lines.push(`route me ${cost} by ${origin}`);
+      else if (origin >= 0x8000_0000) lines.push(`route ${address} ${cost} by us #${seq}`);
+      else lines.push(`route ${address} ${cost} by ${origin} #${seq}`);
+    },
+    service(host, name, load, _origin, version) {
+      lines.push(`service ${name}@${host} ${load} v${version}`);
+    },
+    seqRequest: (address, origin, seq, hops) =>
+      void lines.push(`request ${address} by ${origin} #${seq} ${hops} hops`),
+    ping: () => void lines.push("ping"),
+    pong: (token) => void lines.push(`pong ${token}`),
+    digest: ({ routes, services }) => void lines.push(`digest ${routes} ${services}`),
+    resync: (what) => void lines.push(`resync ${what}`),
+    bye: () => void lines.push("bye"),
+  });
+  return lines;
 }
