@@ -48,7 +48,7 @@ while (left.serviceAddresses("note").length < 3) await next(left, "service");
 left.send({ srv: "note", data: "good morning" });
 await heard;
 
-// A cut: whoever calls now learns at once that nobody is there.
+// A cut: when no other way is found, whoever calls learns at once that nobody is there.
 const lost = next(left, "route");
 cut();
 await lost;

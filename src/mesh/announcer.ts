@@ -12,7 +12,7 @@ import { NET_LINK } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import { toldDigest } from "./digest.ts";
-import { seconds } from "./sequence.ts";
+import { isNewer, seconds } from "./sequence.ts";
 import type { ServiceRecord } from "./service_records.ts";
 import {
   type Destination,
@@ -182,11 +182,10 @@ export class Announcer {
     if (destination === routes.self) return !hidden && !identity.yielded;
     const { selected } = destination;
     if (stub || selected === null || selected === neighbour) return false;
-    if (selected.address === neighbour.address) return false; // Another link to the same router.
-    if (destination.address === neighbour.address) {
-      return destination.origin > neighbour.instance; // Somebody else has its name: it must know.
-    }
-    return destination.cost < MAX_COST && selected.dampedUntil <= now;
+    if (destination.cost >= MAX_COST) return false;
+    if (isSameRouter(selected, neighbour)) return false; // Another link to the same router.
+    if (destination.address === neighbour.address) return isContradicted(neighbour, destination);
+    return selected.dampedUntil <= now;
   }
 
   /** Whether a destination changes so often that its news should wait; sees that they come. */
@@ -293,7 +292,8 @@ export class Announcer {
     const destination = host === identity.address ? routes.self : routes.get(host);
     if (destination === undefined) return;
     const { told } = neighbour;
-    if (told.cost(destination.id) === 0 || told.origin(destination.id) !== origin) return;
+    if (told.origin(destination.id) !== origin) return; // It will be told with the route.
+    if (told.cost(destination.id) === 0) return told.set(destination.id, 0, 0, 0); // The same.
     if (!this.#writer.service(host, name, load, origin >>> 0, version)) {
       this.#send(neighbour);
       this.#writer.service(host, name, load, origin >>> 0, version);
@@ -333,4 +333,16 @@ export class Announcer {
     const packet = new Packet({ net: NET_LINK, data: this.#writer.finish() });
     this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
   }
+}
+
+/** Whether a neighbour must be told of its own address: somebody else speaks under it. */
+function isContradicted(
+  { instance, offers }: Neighbour,
+  { id, origin, seq }: Destination,
+): boolean {
+  return origin > instance || (origin === instance && isNewer(seq, offers.seq(id)));
+}
+
+function isSameRouter(a: Neighbour, b: Neighbour): boolean {
+  return a.address === b.address && a.instance === b.instance;
 }

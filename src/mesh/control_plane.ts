@@ -23,7 +23,7 @@ import { Links } from "./links.ts";
 import type { MeshOptions } from "./options.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
-import { isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
+import { distance, isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import { ServicePlane } from "./service_plane.ts";
 import { ServiceRecords } from "./service_records.ts";
 import { ServiceTable } from "./service_table.ts";
@@ -46,6 +46,9 @@ const RECLAIM_INTERVAL = 10_000;
 
 /** Between full tables told again to one neighbour because it asked, in ms. */
 const RESYNC_INTERVAL = 5_000;
+
+/** Sequence numbers of one origin that are so far apart at the same time are strange. */
+const STRANGE_DISTANCE = 1_000;
 
 /** Lives that one address may begin within so many seconds before that is strange. */
 const STRANGE_LIVES = 4;
@@ -248,11 +251,35 @@ export class ControlPlane {
       : routes.find(address) ?? undefined;
     if (destination === undefined) return this.#refuse(neighbour, address);
     if (!isProxied(origin) && origin > destination.newest) this.#newLife(destination, origin, now);
-    if (address === neighbour.address) neighbour.instance = origin;
+    if (address === neighbour.address) {
+      neighbour.instance = origin;
+    } else {
+      this.#compare(destination, neighbour, seq, origin, now);
+    }
     neighbour.stale?.delete(destination);
     routes.offer(destination, neighbour, cost, seq, origin);
     neighbour.offers.setNote(destination.id, seconds(now));
     this.#consider(destination, neighbour, now);
+  }
+
+  /**
+   * One life of one router does not count up by thousands: if two ways say so, two routers have
+   * begun their lives in the same second. The one that is behind is asked for what the other has
+   * said, and will know that it has not.
+   */
+  #compare(
+    destination: Destination,
+    neighbour: Neighbour,
+    seq: number,
+    origin: number,
+    now: number,
+  ): void {
+    const { selected } = destination;
+    if (selected?.kind !== "modern" || selected === neighbour) return;
+    if (destination.origin !== origin || distance(seq, destination.seq) < STRANGE_DISTANCE) return;
+    const ahead = isNewer(seq, destination.seq);
+    const behind = ahead ? selected : neighbour;
+    this.searches.contradict(destination, behind, ahead ? seq : destination.seq, now);
   }
 
   /** Chooses again after one neighbour's offer has come or changed, looking no further than needed. */
@@ -453,7 +480,12 @@ export class ControlPlane {
 
   /** Chooses again for one destination, and tells whoever should know. */
   reselect(destination: Destination, now: number): void {
-    const best = this.core.routes.best(destination, now);
+    const { routes } = this.core;
+    const { selected } = destination;
+    if (selected !== null && routes.judge(destination, selected, now) === Infinity) {
+      this.border.loses(destination, now);
+    }
+    const best = routes.best(destination, now);
     if (best === null) this.#lose(destination, now);
     else this.#use(destination, best, now);
   }
@@ -509,7 +541,7 @@ export class ControlPlane {
     const hoped = this.searches.isStarving(destination);
     destination.selected = null;
     destination.cost = 0;
-    const hope = this.searches.starve(destination, now);
+    const hope = this.searches.starve(destination, had, now);
     if (had) {
       const route = routeInfo(destination);
       emit(hope ? { kind: "route", route, held: true } : { kind: "route", route });
@@ -534,11 +566,11 @@ export class ControlPlane {
 
   /** Lets go of a neighbour's offers and of all that was due to it. */
   #part(neighbour: Neighbour, now: number): void {
-    this.searches.forget(neighbour);
+    neighbour.kind = "gone";
     this.#forgetOffers(neighbour, now);
+    this.searches.forget(neighbour, now);
     this.border.farewell(neighbour);
     neighbour.forget();
-    neighbour.kind = "gone";
   }
 
   #forgetOffers(neighbour: Neighbour, now: number): void {
@@ -561,7 +593,10 @@ export class ControlPlane {
     for (const destination of this.core.routes.values()) {
       if (neighbour.offers.cost(destination.id) === 0) continue;
       this.reselect(destination, now);
-      if (destination.selected !== neighbour) continue;
+      if (destination.selected !== neighbour) {
+        this.searches.considerBetter(destination, now); // Its word may have become too old.
+        continue;
+      }
       this.#announcer.news(destination, now);
       this.border.changed(destination, now);
     }

@@ -18,7 +18,7 @@ import type { Destination, Neighbour } from "./state.ts";
 const HOLD_TIME = 1_000;
 
 /** Packets that may wait for one destination, and bytes for all together. */
-const MAX_HELD = 64;
+const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 1 << 20;
 
 /** What a waiting packet counts for beside its payload, in bytes. */

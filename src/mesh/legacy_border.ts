@@ -237,16 +237,17 @@ export class LegacyBorder {
       return this.#queryLater(neighbour, now + DOUBT_DELAY);
     }
     const destination = routes.get(address);
-    if (destination === undefined) return neighbour.forgetServices(address);
-    const { id } = destination;
-    if (neighbour.offers.cost(id) === 0 && neighbour.told.cost(id) === 0) return;
+    if (
+      destination === undefined ||
+      (neighbour.offers.cost(destination.id) === 0 && neighbour.told.cost(destination.id) === 0)
+    ) return this.#forgetServices(neighbour, address);
     if (!this.#affords(neighbour, now)) return;
     this.#forgetTold(neighbour, destination);
     const border = borderOf(destination);
     border.blockedUntil = Math.max(border.blockedUntil, now + BLOCK);
     if (now - border.backOffAt > BACK_OFF_RESET) border.backOff = BLOCK;
-    border.backOffAt = now;
-    this.#offerAgain(destination, neighbour, now + border.backOff);
+    border.backOffAt = now + border.backOff; // Calm begins when it has what it lacked.
+    this.#offerAgain(destination, neighbour, border.backOffAt);
     border.backOff = Math.min(MAX_BACK_OFF, 2 * border.backOff);
     this.#forgetOffer(neighbour, destination, now);
   }
@@ -332,11 +333,14 @@ export class LegacyBorder {
     }
   }
 
-  /** The way to a destination is lost: B5, B7. */
+  /** The way to a destination that was in use is of no use any more: B5. */
+  loses(destination: Destination, now: number): void {
+    if (this.#sides.size > 0) this.#adoptFrom(destination, now + ADOPT_AFTER_LOSS);
+  }
+
+  /** There is no way to a destination any more: B7. */
   lost(destination: Destination, now: number): void {
-    if (this.#sides.size === 0) return;
-    this.#adoptFrom(destination, now + ADOPT_AFTER_LOSS);
-    this.#checkLater(destination, now);
+    if (this.#sides.size > 0) this.#checkLater(destination, now);
   }
 
   /** The services of a host have changed. */
@@ -389,6 +393,7 @@ export class LegacyBorder {
     const { address, id } = host;
     if (neighbour.told.cost(id) === 0 || address === neighbour.address) return;
     if (host === routes.self ? hidden : host.selected === neighbour) return;
+    if (host !== routes.self && host.selected === null) return; // They go with its route.
     const wanted = services.of(address);
     const told = neighbour.toldServices.get(address);
     for (const service of [...told?.keys() ?? []]) {
@@ -406,10 +411,10 @@ export class LegacyBorder {
 
   /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
   #reannounce(neighbour: Neighbour, host: Destination, now: number): void {
-    neighbour.toldServices.delete(host.address);
     this.#sendRoute(neighbour, host.address, 0);
-    neighbour.told.set(host.id, host.cost + 1, 0, 0);
-    this.#sendRoute(neighbour, host.address, host.cost + 1); // Ourselves: 1.
+    this.#forgetTold(neighbour, host);
+    if (host !== this.#core.routes.self) return this.#tell(neighbour, host, now);
+    this.self(neighbour);
     this.#tellServices(neighbour, host, now);
   }
 
@@ -451,7 +456,7 @@ export class LegacyBorder {
 
   /** B9: offers a route again, to all that hold nothing; to one of them no sooner than that. */
   #offerAgain(destination: Destination, neighbour: Neighbour | null, at: number): void {
-    if (neighbour !== null) neighbour.told.setNote(destination.id, Math.ceil(at / BLOCK_UNIT));
+    if (neighbour !== null) neighbour.told.setNote(destination.id, Math.floor(at / BLOCK_UNIT));
     for (const time of new Set([at, borderOf(destination).blockedUntil])) {
       this.#core.agenda.add(time, (now) => {
         if (!this.#core.routes.holds(destination)) return;
@@ -548,11 +553,13 @@ export class LegacyBorder {
   }
 
   #forgetServices(neighbour: Neighbour, host: string): void {
+    if (!neighbour.services.has(host)) return;
     neighbour.forgetServices(host);
     this.#sides.get(neighbour)?.shield.clear(); // What it repeats now is news.
   }
 
   #sendRoute(neighbour: Neighbour, address: string, cost: number): void {
+    this.#sides.get(neighbour)?.shield.clear(); // If it withdraws this once more, that is news.
     const data = encodeRouteAdvert({ address, cost });
     this.#send(neighbour, new Packet({ net: NET_ROUTE, src: this.#core.identity.address, data }));
   }

@@ -17,6 +17,9 @@ import type { Ledger } from "./ledger.ts";
 import type { NeighbourKind } from "./state.ts";
 import type { MeshOptions } from "./options.ts";
 
+/** Added to the capacity of an instance that has no route for the moment. */
+const WITHOUT_ROUTE = 0x1_0000;
+
 /** A route as one router has told it to another. */
 export interface ToldRoute {
   /** Distance as told: one more than the teller's own. */
@@ -175,14 +178,20 @@ export class Mesh {
       .map(([address]) => address);
   }
 
-  /** The instance to call: ours, or one of the lowest capacity; `null` if there is none. */
+  /**
+   * The instance to call: ours, or one of the lowest capacity, those left out whose route is being
+   * looked for, if there are others; `null` if there is none.
+   */
   select(service: string): string | null {
-    const instances = this.#control.core.services.instances(service);
+    const { services, routes } = this.#control.core;
+    const instances = services.instances(service);
     if (instances.has(this.address)) return this.address;
     let best: string | null = null;
     let lowest = Infinity;
     let ties = 0;
-    for (const [address, capacity] of instances) {
+    for (const [address, advertised] of instances) {
+      const held = (routes.get(address)?.selected ?? null) === null;
+      const capacity = held ? advertised + WITHOUT_ROUTE : advertised;
       if (capacity > lowest) continue;
       ties = capacity < lowest ? 1 : ties + 1;
       lowest = capacity;

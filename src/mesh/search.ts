@@ -13,7 +13,7 @@ import { isNewer, isProxied, nextSequence } from "./sequence.ts";
 import type { Destination, Neighbour, Search, SequenceRequest } from "./state.ts";
 
 /** From starving until we ask, in ms: bad news may be on its way that makes asking vain. */
-const SETTLE = 10;
+const SETTLE = 20;
 const MAX_SETTLE = 200;
 
 /** From asking until we ask again, in ms; twice as long each time. */
@@ -27,6 +27,9 @@ const BETTER_DELAY = 300;
 
 /** Between two such requests for one destination, in ms. */
 const BETTER_INTERVAL = 5_000;
+
+/** How long there is hope though nobody offers a way any more, in ms. */
+const LINGER = 500;
 
 /** How far a request may go. */
 const MAX_HOPS = 255;
@@ -61,21 +64,27 @@ export class Searches {
   }
 
   /**
-   * No offer is usable: begins to look for a way, if anybody of our kind has an offer at all.
+   * No offer is usable: begins to look for a way, if anybody of our kind has an offer at all. If
+   * nobody has, but there was a way until now, waits a moment: neighbours may be looking for one.
    *
+   * @param had Whether there was a way until now.
    * @returns Whether there is hope.
    */
-  starve(destination: Destination, now: number): boolean {
-    if (this.#best(destination, null) === null) {
-      if (destination.search !== null) destination.search.starving = false;
-      return false;
-    }
+  starve(destination: Destination, had: boolean, now: number): boolean {
+    const isOffered = this.#best(destination, null) !== null;
+    if (!isOffered && !(this.isStarving(destination) || (had && this.#hasOurKind()))) return false;
     const search = searchOf(destination);
-    if (search.starving) return true;
+    if (search.starving && search.lingering === !isOffered) return true;
     search.starving = true;
+    search.lingering = !isOffered;
     search.tries = 0;
-    this.#askAt(destination, search, now + this.#settleTime());
+    this.#askAt(destination, search, now + (isOffered ? this.#settleTime() : LINGER));
     return true;
+  }
+
+  #hasOurKind(): boolean {
+    for (const { kind } of this.#core.neighbours.values()) if (kind === "modern") return true;
+    return false;
   }
 
   /** Whether packets for a destination that has no way had better wait. */
@@ -104,6 +113,15 @@ export class Searches {
     search.betterDue = true;
     const at = Math.max(now + BETTER_DELAY, search.betterAt);
     this.#core.agenda.add(at, (later) => this.#askBetter(destination, search, later));
+  }
+
+  /** Has the origin behind a neighbour asked for a word that it may not have given. */
+  contradict(destination: Destination, behind: Neighbour, seq: number, now: number): void {
+    const search = searchOf(destination);
+    if (now < search.contradictedAt + BETTER_INTERVAL) return;
+    search.contradictedAt = now;
+    const { address, origin } = destination;
+    this.#announcer.request(behind, { address, origin, seq, hops: MAX_HOPS }, now);
   }
 
   /** A neighbour asks for a fresher route to somebody else. */
@@ -137,11 +155,21 @@ export class Searches {
     this.#remember(search, from, now);
   }
 
-  /** Forgets a neighbour that is gone. */
-  forget(neighbour: Neighbour): void {
-    for (const { search } of this.#core.routes.values()) {
-      if (search?.requesters.delete(neighbour) && search.requesters.size === 0) this.#carried--;
+  /** Forgets a neighbour that is gone, and with the last one of our kind all hope. */
+  forget(neighbour: Neighbour, now: number): void {
+    const hope = this.#hasOurKind();
+    for (const destination of this.#core.routes.values()) {
+      const { search } = destination;
+      if (search === null) continue;
+      if (search.requesters.delete(neighbour) && search.requesters.size === 0) this.#carried--;
+      if (search.starving && !hope) this.#stop(destination, search, now);
     }
+  }
+
+  #stop(destination: Destination, search: Search, now: number): void {
+    search.starving = false;
+    search.askAt = Infinity;
+    this.#giveUp(destination, now);
   }
 
   // ── asking ────────────────────────────────────────────────────────────────
@@ -165,9 +193,7 @@ export class Searches {
   #ask(destination: Destination, search: Search, now: number): void {
     const best = this.#best(destination, null);
     if (best === null || search.tries >= TRIES) {
-      search.starving = false;
-      search.askAt = Infinity;
-      return this.#giveUp(destination, now);
+      return this.#stop(destination, search, now);
     }
     const everybody = [...this.#core.neighbours.values()].filter((neighbour) =>
       this.#offers(destination, neighbour)
@@ -274,6 +300,7 @@ export class Searches {
 function searchOf(destination: Destination): Search {
   return destination.search ??= {
     starving: false,
+    lingering: false,
     tries: 0,
     askAt: Infinity,
     origin: 0,
@@ -281,6 +308,7 @@ function searchOf(destination: Destination): Search {
     askedAt: -Infinity,
     requesters: new Set(),
     betterAt: -Infinity,
+    contradictedAt: -Infinity,
     betterDue: false,
   };
 }

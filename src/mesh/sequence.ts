@@ -21,6 +21,12 @@ export function isNewer(a: number, b: number): boolean {
   return ahead > 0 && ahead < 32_767;
 }
 
+/** How far two sequence numbers are apart, going round the shorter way. */
+export function distance(a: number, b: number): number {
+  const ahead = (a - b + SEQUENCE_SPACE) % SEQUENCE_SPACE;
+  return Math.min(ahead, SEQUENCE_SPACE - ahead);
+}
+
 /** The sequence number after this one. */
 export function nextSequence(seq: number): number {
   return seq % SEQUENCE_SPACE + 1;

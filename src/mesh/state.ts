@@ -29,6 +29,8 @@ export interface Source {
 export interface Search {
   /** Whether it is ours: there is no usable route, and packets wait. */
   starving: boolean;
+  /** Whether nobody offers a way, and we only wait for somebody to find one. */
+  lingering: boolean;
   /** How often we have asked. */
   tries: number;
   /** When we shall ask next, in ms; `Infinity` if no more. */
@@ -42,6 +44,8 @@ export interface Search {
   /** When we may next ask for a better route, in ms, and whether we are about to. */
   betterAt: number;
   betterDue: boolean;
+  /** When we last had it asked whether it is one router, in ms. */
+  contradictedAt: number;
 }
 
 /** What the border to old peers keeps of a destination. */

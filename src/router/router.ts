@@ -62,6 +62,9 @@ export interface RouterOptions extends MeshOptions {
 /** From when lives of a router are counted, in ms. */
 const FIRST_INCARNATION = Date.UTC(2024, 0, 1);
 
+/** How long {@linkcode Router.close} waits for what is queued, before it says goodbye, in ms. */
+const DRAIN_TIMEOUT = 1_000;
+
 /** How long {@linkcode Router.close} waits for each channel to say that it has closed, in ms. */
 const CLOSE_TIMEOUT = 2_000;
 
@@ -84,7 +87,7 @@ interface Outcome {
  *
  * Give it channels, register services, call services by name; it finds the others and the ways to
  * them by itself. Everything that happens is also told as an event: `service`, `route`, `channel`,
- * `drop`.
+ * `drop`, `conflict`.
  *
  * @example
  * ```ts
@@ -309,8 +312,8 @@ export class Router extends EventTarget implements AsyncDisposable {
   /**
    * Calls a service and waits for one reply.
    *
-   * It never hangs: it fails at once if nobody offers the service, if no route leads there or the
-   * route is lost meanwhile, and at its timeout otherwise.
+   * It never hangs: it fails at once if nobody offers the service or no route leads there, within a
+   * second if the route is lost meanwhile and no other is found, and at its timeout otherwise.
    *
    * @returns The reply.
    * @throws {UnreachableError} `ERR_NO_SERVICE` or `ERR_NO_ROUTE`.
@@ -391,7 +394,7 @@ export class Router extends EventTarget implements AsyncDisposable {
   // ── the end ───────────────────────────────────────────────────────────────
 
   /**
-   * Leaves the mesh: the neighbours are told, calls in flight fail, what is queued is sent, every
+   * Leaves the mesh: calls in flight fail, what is queued is sent, the neighbours are told, every
    * channel is closed. More than once is fine.
    */
   close(): Promise<void> {
@@ -404,27 +407,46 @@ export class Router extends EventTarget implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#apply(this.#mesh.leave(this.#clock.now()));
     await Promise.resolve(); // From here on #closing is set.
+    const goodbyes = this.#mesh.leave(this.#clock.now());
     this.#cancelTimer?.();
     this.#calls.failAll(closedError());
     this.#arrivals.failAll(closedError());
     this.#handlers.clear();
-    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link)));
+    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link, goodbyes)));
   }
 
-  /** Closes a channel, and waits until it has, or long enough. */
-  #closeLink(link: Link): Promise<void> {
+  /** Says goodbye over a channel and closes it; waits until it has closed, or long enough. */
+  #closeLink(link: Link, goodbyes: Effect[]): Promise<void> {
     const { channel } = link;
+    const start = this.#clock.now();
     return new Promise((resolve) => {
+      let leaving = false;
+      const leave = () => {
+        cancelDrain();
+        if (leaving || !this.#links.has(link.id)) return;
+        leaving = true;
+        for (const effect of goodbyes) {
+          if (effect.kind === "transmit" && effect.link === link.id) {
+            this.#transmit(link.id, effect.packet);
+          }
+        }
+        if (this.#links.has(link.id)) channel.close();
+        else done(); // It did not even take that, and is closed.
+      };
       const done = (reason?: unknown) => {
+        cancelDrain();
         cancel();
         this.#detach(link, reason);
         resolve();
       };
-      const cancel = this.#clock.schedule(this.#clock.now() + CLOSE_TIMEOUT, done);
+      const cancelDrain = this.#clock.schedule(start + DRAIN_TIMEOUT, leave);
+      const cancel = this.#clock.schedule(start + CLOSE_TIMEOUT, done);
       channel.onClose = done;
-      channel.close();
+      // What routers tell each other overtakes data: a reply that is still queued would find nobody
+      // who waits for it.
+      if (channel.drained) channel.drained().then(leave, leave);
+      else leave();
     });
   }
 
@@ -457,6 +479,7 @@ export class Router extends EventTarget implements AsyncDisposable {
       }
       case "deliver":
         if (outcome) outcome.done = true;
+        effect.packet.trailer = null; // It was for us, not for the application.
         this.#news.push(() => this.#handlers.deliver(effect.packet));
         return;
       case "drop":
@@ -502,9 +525,10 @@ export class Router extends EventTarget implements AsyncDisposable {
     else this.#report(drop);
   }
 
-  /** Keeps the one timer at the mesh's deadline. */
+  /** Keeps the one timer at the mesh's deadline. Without a link, what is due can wait for one. */
   #arm(): void {
-    const deadline = this.#closing ? Infinity : this.#mesh.deadline();
+    const idle = this.#closing !== null || this.#links.size === 0; // No timer: programs may end.
+    const deadline = idle ? Infinity : this.#mesh.deadline();
     if (deadline === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;

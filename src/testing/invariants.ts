@@ -5,10 +5,10 @@
  * @module
  */
 
+import type { ToldRoute } from "../mesh/mesh.ts";
 import { nextHopOf, NextHops } from "./next_hops.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
-import type { OfferedRoute } from "./simulated_router.ts";
 
 /** Options of {@linkcode Invariants}. */
 export interface InvariantOptions {
@@ -62,7 +62,7 @@ export class Invariants {
   readonly #network: SimulatedNetwork;
   readonly #seed: number | undefined;
   readonly #strict: boolean;
-  readonly #feasible: Map<string, { at: number; life: number; routes: OfferedRoute[] }> = new Map();
+  readonly #feasible: Map<string, { at: number; life: number; routes: ToldRoute[] }> = new Map();
   readonly #unwatch: () => void;
 
   /** Constructs a new instance; it watches from now on. */

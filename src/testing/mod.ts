@@ -39,12 +39,7 @@ export { seededRandom } from "./seeded_random.ts";
 export { type End, type LinkOptions, Links, type Notice } from "./simulated_links.ts";
 export { SimulatedNetwork, type SimulatedNetworkOptions } from "./simulated_network.ts";
 export type { NodeOptions, Sent, SimulatedNode, Watcher } from "./simulated_node.ts";
-export type {
-  CreateRouter,
-  OfferedRoute,
-  RouteInsight,
-  SimulatedRouter,
-} from "./simulated_router.ts";
+export type { CreateRouter, SimulatedRouter } from "./simulated_router.ts";
 export {
   fullMesh,
   geometric,
@@ -59,5 +54,5 @@ export {
 } from "./topologies.ts";
 export { Traffic } from "./traffic.ts";
 export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
-export { Mesh } from "../mesh/mesh.ts";
+export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
 export type { MeshOptions, RemovalPolicy } from "../mesh/options.ts";

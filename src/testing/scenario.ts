@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Effect } from "../mesh/effects.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Invariants, violation } from "./invariants.ts";
 import { checkIdle, checkQuiet } from "./quiet_checks.ts";
@@ -96,8 +95,11 @@ const PATIENCE = 45_000;
 /** How far a clock goes back, in s. */
 const CLOCK_BACK = 1_000_000;
 
+/** For how long nothing may have happened: links that flap are held back for a minute, in ms. */
+const QUIET = 70_000;
+
 /** How long a network may take to come to rest, in ms. */
-const REST_LIMIT = 300_000;
+const REST_LIMIT = 600_000;
 
 /**
  * Runs a scenario with all checks.
@@ -142,7 +144,9 @@ class Play {
       ...{ random: this.#random, mesh: scenario.mesh, record: false },
     });
     this.invariants = new Invariants(this.network, { seed: scenario.seed });
-    this.network.watch((_, effect) => this.#noteConflict(effect));
+    this.network.watch((_, effect) => {
+      if (effect.kind === "conflict") this.#conflicts.add(effect.address);
+    });
   }
 
   start(): void {
@@ -161,7 +165,7 @@ class Play {
     const { seed, stretch = 1.05 } = this.#scenario;
     if (this.#silent || this.#duplicates.size > 0) network.run(PATIENCE);
     try {
-      network.settle(REST_LIMIT);
+      network.settle(REST_LIMIT, QUIET);
     } catch (error) {
       throw violation(network, seed, (error as Error).message);
     }
@@ -218,11 +222,6 @@ class Play {
       case "service":
         if (this.#runs(step.node)) network.offer(name(step.node), step.service, step.capacity);
     }
-  }
-
-  #noteConflict(effect: Effect): void {
-    const { kind, address } = effect as unknown as { kind: string; address: string }; // FIXME
-    if (kind === "conflict") this.#conflicts.add(address);
   }
 
   /** Whoever can hear of two nodes with one address has told so. */
@@ -282,7 +281,9 @@ class Play {
     if (!this.#runs(node) || !this.#runs(to) || this.network.nodes.has(id)) return;
     this.#duplicates.set(name(node), id);
     this.invariants.disputed.add(name(node));
-    this.network.start(id, { address: name(node) });
+    // Not even within the second in which the other may have restarted: nobody could tell them apart.
+    const incarnation = this.network.clock + 1;
+    this.network.start(id, { address: name(node), incarnation });
     this.network.connect(id, name(to));
   }
 

@@ -8,7 +8,7 @@
  */
 
 import { Agenda } from "../mesh/agenda.ts";
-import type { Effect, LinkId } from "../mesh/effects.ts";
+import type { Effect } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Packet } from "../wire/packet.ts";
@@ -317,9 +317,8 @@ export class SimulatedNetwork {
         continue;
       }
       if (this.#record) node.effects.push(effect);
-      const { kind, link } = effect as unknown as { kind: string; link: LinkId }; // FIXME: once it is an Effect.
-      if (kind === "close") {
-        const end = this.#links.end(link);
+      if (effect.kind === "close") {
+        const end = this.#links.end(effect.link);
         if (end?.node === node) closed.push(end);
       }
       if (effect.kind === "route" || effect.kind === "service") this.#newsAt = this.now;

@@ -5,28 +5,9 @@
  */
 
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+import type { RouteDetails, ToldRoute } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import type { Packet } from "../wire/packet.ts";
-
-/** What two neighbours say to each other of one destination. */
-export interface OfferedRoute {
-  /** As advertised: 1 for oneself. */
-  cost: number;
-  /** Sequence number of the origin. */
-  seq: number;
-  /** Who began it. */
-  origin: number;
-}
-
-/** What a router knows of one destination. */
-export interface RouteInsight {
-  /** The link in use; `null` if there is none. */
-  selected: LinkId | null;
-  /** Cost by that link, in hops. */
-  cost: number;
-  /** Feasible distances: the best that it has ever advertised, by origin and sequence number. */
-  feasible: OfferedRoute[];
-}
 
 /** A mesh core, or a model of another implementation. What is optional is not checked if missing. */
 export interface SimulatedRouter {
@@ -59,13 +40,13 @@ export interface SimulatedRouter {
   /** The link in use for a destination. */
   nextHop?(address: string): LinkId | null;
   /** What is known of a destination. */
-  inspect?(address: string): RouteInsight | null;
+  inspect?(address: string): RouteDetails | null;
   /** What the neighbour on a link offers. */
-  heard?(link: LinkId): Map<string, OfferedRoute>;
+  heard?(link: LinkId): Map<string, ToldRoute>;
   /** What the neighbour on a link was told last. */
-  told?(link: LinkId): Map<string, OfferedRoute>;
+  told?(link: LinkId): Map<string, ToldRoute>;
   /** What kind of router is on a link. */
-  neighbourKind?(link: LinkId): "open" | "modern" | "legacy" | "gone";
+  neighbourKind?(link: LinkId): string | "gone";
 }
 
 /** Makes the router of a node. */

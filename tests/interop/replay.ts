@@ -365,7 +365,7 @@ export class Replay implements AsyncDisposable {
     const drops: string[] = [];
     const node: Node = {
       router,
-      rules: new SendRules(router),
+      rules: new SendRules(router, options.removal),
       drops,
       pinContext: (ctx) => chance = (ctx - 0.5) / 65_535,
     };

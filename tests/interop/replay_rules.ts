@@ -6,13 +6,15 @@
  */
 
 import assert from "node:assert/strict";
-import type { Bytes, Packet, Router } from "../../mod.ts";
+import type { Bytes, Packet, RemovalPolicy, Router } from "../../mod.ts";
 import {
+  decodeHello,
   decodePacket,
   decodePacketJson,
   decodeRouteAdvert,
   decodeServiceAdvert,
   encodeFrame,
+  encodeHello,
   encodePacket,
   encodePacketJson,
   encodeServiceAdvert,
@@ -49,6 +51,8 @@ function at(host: string, service: string): string {
 
 /** What one router of ours may send, over all its links. */
 export class SendRules {
+  /** How the router tells that a service is gone. */
+  readonly removal: RemovalPolicy;
   readonly #router: Router;
   readonly #links: Set<LinkRules> = new Set();
   readonly #failures: unknown[] = [];
@@ -57,8 +61,9 @@ export class SendRules {
   /** Requests from peers that no reply has been seen to. */
   readonly requests: Packet[] = [];
 
-  constructor(router: Router) {
+  constructor(router: Router, removal: RemovalPolicy = "reannounce") {
     this.#router = router;
+    this.removal = removal;
   }
 
   get address(): string {
@@ -125,6 +130,8 @@ export class LinkRules {
   readonly #all: SendRules;
   readonly #webSocket: boolean;
   #count: number = 0;
+  /** The host that was withdrawn only to be told again: what comes next has to be that. */
+  #again: string = "";
 
   constructor(all: SendRules, webSocket: boolean) {
     this.#all = all;
@@ -189,7 +196,9 @@ export class LinkRules {
   sent(message: Bytes | string): void {
     this.#all.guard(() => {
       const packet = this.#webSocket ? this.#oneJsonText(message) : this.#oneFrame(message);
+      assert.equal(packet.trailer ?? null, null, "a trailer, which no old peer knows");
       if (this.#count++ === 0) assert.equal(packet.net, 3, "the first packet is not a query");
+      if (this.#again !== "") assert.equal(packet.net, 1, `${this.#again} was not told again`);
       switch (packet.net) {
         case 0:
           return this.#applicationData(packet);
@@ -198,8 +207,7 @@ export class LinkRules {
         case 2:
           return this.#service(packet);
         case 3:
-          this.queries++;
-          return this.#onlyFields(packet, ["net"]);
+          return this.#query(packet);
         default:
           assert.fail(`net ${packet.net} was sent`);
       }
@@ -252,6 +260,18 @@ export class LinkRules {
     assert.equal(present, allowed.includes("data"), `data in a packet with net ${packet.net}`);
   }
 
+  /** With our hello, or without data; old peers do not look at it. */
+  #query(packet: PacketFields): void {
+    this.queries++;
+    const bare = packet.data.length === 0;
+    this.#onlyFields(packet, bare ? ["net"] : ["net", "data"]);
+    if (bare) return;
+    const hello = decodeHello(packet.data);
+    assert(hello !== null, "the data of a query is no hello");
+    assert.deepEqual(packet.data, encodeHello(hello), "bytes follow a hello");
+    assert.equal(hello.address, this.#all.address, "a hello of somebody else's");
+  }
+
   /** Always with data and src; exact; no split horizon violated; no cost 0 without need. */
   #route(packet: PacketFields): void {
     this.#onlyFields(packet, ["net", "src", "data"]);
@@ -261,9 +281,14 @@ export class LinkRules {
     assert(cost <= MAX_COST, what);
     assert.notEqual(address, this.peer, `a peer was told about itself: ${what}`);
     const told = this.routes.get(address);
+    if (this.#again !== "") {
+      assert(address === this.#again && cost > 0, `${this.#again} was not told again: ${what}`);
+      this.#again = "";
+    }
     if (cost === 0) {
-      assert.notEqual(address, this.#all.address, `we withdrew ourselves: ${what}`);
       assert(told, `withdrew what was never told: ${what}`);
+      if (this.#all.removal === "reannounce" && this.#lacksService(address)) this.#again = address;
+      else assert.notEqual(address, this.#all.address, `we withdrew ourselves: ${what}`);
       this.routes.delete(address);
       for (const key of this.services.keys()) {
         if (key.endsWith(`@${address}`)) this.services.delete(key);
@@ -280,6 +305,20 @@ export class LinkRules {
     this.routes.set(address, { value: cost, mayRepeat: false });
   }
 
+  /** Whether a service that the peer was told of, at a host that is still there, is gone. */
+  #lacksService(host: string): boolean {
+    const own = host === this.#all.address;
+    const others = this.#all.others(this);
+    if (!own && !others.some(({ offers }) => offers.has(host))) return false;
+    return [...this.services.keys()].some((key) => {
+      const service = key.slice(0, -host.length - 1);
+      if (key !== at(host, service)) return false;
+      return own
+        ? this.#all.offers(service) === 0
+        : !others.some(({ capacities }) => capacities.has(key));
+    });
+  }
+
   /** Exact; of something that is so; never again unless it changed or was asked for. */
   #service(packet: PacketFields): void {
     this.#onlyFields(packet, ["net", "data"]);
@@ -294,6 +333,7 @@ export class LinkRules {
       : this.#all.others(this).map(({ capacities }) => capacities.get(key) ?? 0);
     const told = this.services.get(key);
     if (capacity === 0) {
+      assert.equal(this.#all.removal, "announce", `ends Python peers: ${what}`);
       assert(told, `withdrew what was never told: ${what}`);
       assert(!known.some((value) => value > 0), `withdrew what is there: ${what}`);
       this.services.delete(key);

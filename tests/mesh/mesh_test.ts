@@ -1,16 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
-import { Packet } from "../../src/wire/mod.ts";
+import {
+  CAP,
+  encodeHello,
+  encodeRouteAdvert,
+  encodeServiceAdvert,
+  LinkFrameWriter,
+  Packet,
+} from "../../src/wire/mod.ts";
 import { Script } from "./script.ts";
 
-/** me – b – x, and me – c. */
+/** me – b – x, and me – c; all of them old peers. */
 function threeWays(): Script {
   const me = new Script();
   me.up(1, "b");
-  me.up(2, "c");
   me.route(1, "x", 2, "b");
+  me.up(2, "c");
   return me;
 }
 
@@ -148,33 +156,155 @@ test("Mesh.reaches() is true of ourselves and of routes that can be used", () =>
   assert.equal(me.mesh.reaches("x"), false);
 });
 
-test("Mesh survives 40,000 random net-state packets from three neighbours", () => {
-  const random = seededRandom(7);
-  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
-  const mesh = new Mesh("me", random, { maxRoutes: 50, maxServices: 50 });
-  const names = Array.from({ length: 80 }, (_, i) => `n${i}`).concat("me");
-  const links = [1, 2, 3];
-  let next = 4;
-  let now = 0;
-  for (const link of links) mesh.linkUp(link, now);
-  for (let i = 0; i < 40_000; i++) {
-    now += 10 * random();
-    const at = Math.floor(3 * random());
-    const name = pick(names);
-    const size = name.length;
-    const text = [...name].map((char) => char.charCodeAt(0));
-    const data = random() < 0.5
-      ? Uint8Array.of(size, ...text, 0, pick([0, 1, 2, 3, 64, 65, 255]))
-      : Uint8Array.of(size, ...text, 1, 115, 0, pick([0, 1, 2]));
-    if (random() < 0.001) {
-      mesh.linkDown(links[at]!, now);
-      links[at] = next++;
-      mesh.linkUp(links[at]!, now);
-    }
-    mesh.receive(links[at]!, new Packet({ net: pick([1, 2, 3]), src: pick(names), data }), now);
-    mesh.tick(now);
+/** What hostile neighbours say: valid things in no order, and broken ones. */
+class Babble {
+  readonly #random: () => number;
+  readonly #names: string[];
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.#names = Array.from({ length: 80 }, (_, i) => `n${i}`).concat("me", "é".repeat(100));
   }
-  assert(mesh.routes().length <= 50);
-  for (const link of links) mesh.linkDown(link, now);
-  assert.deepEqual([mesh.routes(), mesh.services()], [[], []]);
-});
+
+  packet(): Packet {
+    const kind = this.#below(10);
+    if (kind < 3) return this.#advert();
+    if (kind < 4) {
+      return new Packet({ net: 3, data: this.#below(4) ? this.#hello() : new Uint8Array() });
+    }
+    if (kind < 8) return new Packet({ net: 4, data: this.#damaged(this.#frame()) });
+    if (kind < 9) return new Packet({ net: this.#below(256), data: this.#bytes(this.#below(40)) });
+    const packet = new Packet({ src: this.#name(), dst: this.#name(), data: this.#bytes(4) });
+    packet.trailer = { hops: this.#below(256), instance: this.#below(9), counter: this.#below(99) };
+    return packet;
+  }
+
+  #advert(): Packet {
+    const address = this.#name();
+    const cost = this.#pick([0, 1, 2, 3, 64, 65, 255, 256, 65_535]);
+    const route = this.#below(2) > 0;
+    const data = route
+      ? encodeRouteAdvert({ address, cost })
+      : encodeServiceAdvert({ address, service: "s", capacity: this.#below(3) });
+    return new Packet({ net: route ? 1 : 2, src: this.#name(), data: this.#damaged(data) });
+  }
+
+  #hello(): Uint8Array {
+    const data = encodeHello({
+      caps: this.#pick([0, CAP.seq, CAP.seq | CAP.bulk, 0xffff_ffff]),
+      address: this.#name(),
+      instance: this.#origin(),
+      session: this.#below(3).toString().padStart(16, "0"),
+      ...{ keepalive: this.#below(99), dead: this.#below(99), role: this.#below(256) },
+      ...{ maxFrame: this.#below(9), maxRoutes: this.#below(9), seen: "" },
+    });
+    return this.#below(4) > 0 ? data : this.#damaged(data);
+  }
+
+  #frame(): Uint8Array {
+    const frame = new LinkFrameWriter();
+    for (let i = this.#below(6); i >= 0; i--) {
+      const name = this.#name();
+      const seq = this.#pick([0, 1, 2, 30_000, 65_535]);
+      const kind = this.#below(12);
+      if (kind < 6) frame.route(name, this.#pick([0, 1, 2, 9, 65_535]), seq, this.#origin());
+      else if (kind < 8) {
+        frame.service(name, `s${this.#below(9)}`, this.#below(3), this.#origin(), seq);
+      } else if (kind < 10) frame.seqRequest(name, this.#origin(), seq, this.#below(256));
+      else if (kind < 11) this.#signal(frame);
+      else frame.ping(this.#below(9));
+    }
+    return frame.finish();
+  }
+
+  #signal(frame: LinkFrameWriter): void {
+    const hash = [this.#below(9), this.#below(9)] as const;
+    switch (this.#below(8)) {
+      case 0:
+        return void frame.bye(this.#below(256));
+      case 1:
+        return void frame.resync(this.#below(256));
+      case 2:
+        return void frame.pong(this.#below(9));
+      default:
+        frame.digest({ routes: this.#below(9), routesHash: hash, services: 0, servicesHash: hash });
+    }
+  }
+
+  #damaged(data: Uint8Array): Uint8Array {
+    if (this.#below(8) > 0 || data.length === 0) return data;
+    const copy = data.slice(0, this.#below(2) ? data.length : this.#below(data.length));
+    if (copy.length > 0) copy[this.#below(copy.length)]! ^= 1 << this.#below(8);
+    return copy;
+  }
+
+  #bytes(size: number): Uint8Array {
+    return Uint8Array.from({ length: size }, () => this.#below(256));
+  }
+
+  #origin(): number {
+    return this.#pick([1, 1_000, 1_001, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]);
+  }
+
+  #name(): string {
+    return this.#pick(this.#names);
+  }
+
+  #pick<T>(values: readonly T[]): T {
+    return values[this.#below(values.length)]!;
+  }
+
+  #below(limit: number): number {
+    return Math.floor(limit * this.#random());
+  }
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  test(`Mesh survives 10,000 random packets from three neighbours, and forgets them, seed ${seed}`, () => {
+    const random = seededRandom(seed);
+    const babble = new Babble(random);
+    const mesh = new Mesh("me", random, { incarnation: 1_000, maxRoutes: 50, maxServices: 50 });
+    mesh.offer("s", 1, 0);
+    const links: number[] = [];
+    let [next, now, most] = [1, 0, 0];
+    const kinds = new Set<string>();
+    const act = (effects: Effect[]) => {
+      for (const effect of effects) {
+        if (effect.kind === "close") links.splice(links.indexOf(effect.link), 1);
+        if (effect.kind !== "transmit") continue;
+        assert(links.includes(effect.link), `${effect.link} is down`);
+        effect.packet.toBinary(); // It can be sent.
+      }
+    };
+    for (let i = 0; i < 10_000; i++) {
+      now += 10 * random();
+      while (links.length < 3) {
+        links.push(next);
+        act(mesh.linkUp(next++, now));
+      }
+      const link = links[Math.floor(3 * random())]!;
+      act(mesh.receive(link, babble.packet(), now));
+      kinds.add(mesh.neighbourKind(link));
+      act(mesh.tick(now));
+      const gone = random() < 0.001;
+      if (gone && links.length === 3) act(mesh.linkDown(links.shift()!, now));
+      if (i % 10 > 0) continue;
+      const routes = mesh.routes();
+      most = Math.max(most, routes.length);
+      assert.equal(new Set(routes.map(({ address }) => address)).size, routes.length);
+      assert(routes.every(({ address, cost }) => address !== "me" && cost >= 1));
+      assert(mesh.services().length <= 200, `${mesh.services().length} services`);
+    }
+    assert(most > 20 && most <= 50, `${most} routes`);
+    assert(kinds.has("modern") && kinds.has("legacy"), [...kinds].join());
+    for (const link of links.splice(0)) act(mesh.linkDown(link, now));
+    assert.deepEqual(mesh.routes(), []);
+    for (const end = now + 1_000_000; mesh.deadline() <= end;) {
+      now = Math.max(now, mesh.deadline());
+      act(mesh.tick(now));
+    }
+    assert.deepEqual(mesh.routes(), []);
+    assert.deepEqual(mesh.services(), [{ service: "s", address: "me", capacity: 1 }]);
+    assert.equal(mesh.deadline(), Infinity);
+  });
+}

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Channel, createChannelPair, Packet, Router } from "../../mod.ts";
+import { type Channel, ChannelError, createChannelPair, Packet, Router } from "../../mod.ts";
 import { ManualClock } from "../../src/testing/mod.ts";
 import { decodeRouteAdvert, encodeRouteAdvert } from "../../src/wire/mod.ts";
-import { chain, ForeignChannel, join, record, turn } from "../support/routers.ts";
+import {
+  chain,
+  ForeignChannel,
+  join,
+  joinDirectly,
+  record,
+  SteppingClock,
+  turn,
+} from "../support/routers.ts";
 
 /** What a neighbour of that name says of the way to an address. */
 function advert(from: string, address: string, cost: number): Packet {
@@ -18,16 +26,6 @@ function withForeign(): { router: Router; channel: ForeignChannel; clock: Manual
   router.addChannel(channel);
   channel.onPacket!(advert("x", "x", 1));
   return { router, channel, clock };
-}
-
-/** Two routers over channels that deliver before `send` returns. */
-function synchronous(a: Router, b: Router): void {
-  const here = new ForeignChannel();
-  const there = new ForeignChannel();
-  here.answer = (packet) => there.onPacket?.(packet.copy());
-  there.answer = (packet) => here.onPacket?.(packet.copy());
-  a.addChannel(here);
-  b.addChannel(there);
 }
 
 test("Router.addChannel() finds whoever is at the far end, and beyond", {
@@ -128,7 +126,7 @@ test("Router.addChannel() with a foreign channel that refuses everything lets go
   assert.deepEqual(told, [
     "channel open",
     "channel closed: Cannot send packet: the channel's queue is full",
-    "drop ERR_CHANNEL_FULL: ",
+    `drop ERR_CHANNEL_FULL: ${channel.sent[0]!.text()}`,
   ]);
   router.addChannel(channel); // It is not attached any more.
 });
@@ -138,9 +136,10 @@ test("Router works with the least that is a channel: send() may return nothing",
 }, async () => {
   const clock = new ManualClock();
   const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
-  synchronous(a, b);
+  joinDirectly(a, b);
   clock.advance(60_000);
   b.registerService("echo", (packet, reply) => void reply(packet.data));
+  clock.advance(1_000);
   assert.equal((await a.request("echo", "hello")).text(), "hello");
   await Promise.all([a.close(), b.close()]);
   assert.equal(clock.pending, 0);
@@ -174,6 +173,7 @@ test("Router tells a packet of somebody else's that a channel refuses as a drop 
 
 test("Router closes a channel that refuses what routers tell each other", () => {
   const { router, channel } = withForeign();
+  channel.onPacket!(new Packet({ net: 3 })); // From now on it is told what changes.
   channel.answer = () => false;
   const told = record(router);
   router.registerService("ping", () => {});
@@ -187,12 +187,13 @@ test("Router closes a channel that refuses what routers tell each other", () => 
 });
 
 test("Router tells the application of a channel that fails only when all the others are served", () => {
-  const { router, channel: failing } = withForeign();
+  const { router, channel: failing, clock } = withForeign();
+  failing.onPacket!(new Packet({ net: 3 })); // From now on it knows what we know.
   const others = ["y", "z"].map((name) => {
     const channel = new ForeignChannel();
     router.addChannel(channel);
     channel.onPacket!(advert(name, name, 1));
-    channel.onPacket!(new Packet({ net: 3 })); // From now on it knows what we know.
+    channel.onPacket!(new Packet({ net: 3 }));
     return channel;
   });
   for (const { sent } of others) sent.length = 0;
@@ -204,13 +205,30 @@ test("Router tells the application of a channel that fails only when all the oth
     });
   }
   router.registerService("ping", () => {});
-  // Each has heard of the service (2) and that x is lost (1) before anybody here is told anything.
-  assert.deepEqual(served, [
-    "service: 2,1,2,1",
-    "channel: 2,1,2,1",
-    "drop: 2,1,2,1",
-    "route: 2,1,2,1",
-  ]);
+  // Each has heard of the service (2) before anybody here is told anything, and hears in due time
+  // that x is lost (1).
+  assert.deepEqual(served, ["service: 2,2", "channel: 2,2", "drop: 2,2", "route: 2,2"]);
+  clock.advance(1_000);
+  assert.deepEqual(others.map(({ sent }) => sent.map(({ net }) => net)), [[2, 1], [2, 1]]);
+});
+
+test("Router closes a channel at whose far end nothing was heard for 30 seconds, and says why", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const random = () => 0.5;
+  const [a, b] = [new Router("a", { clock, random }), new Router("b", { clock, random })];
+  const [here, there] = joinDirectly(a, b);
+  await clock.pass(120_000); // Both have nothing to say, and are there.
+  assert.deepEqual([a.routes(), here.closes], [[{ address: "b", cost: 1, via: "b" }], []]);
+  there.answer = () => {}; // What b says is lost from now on, and nobody tells a.
+  const told = record(a);
+  await clock.pass(19_999); // It has been heard within the last ten seconds.
+  assert.deepEqual([told, here.closes], [[], []]);
+  await clock.pass(10_002);
+  const why = "Cannot keep channel: nothing was heard for 30 s";
+  assert.deepEqual(told.sort(), [`channel closed: ${why}`, "route b: 0"]);
+  assert.deepEqual([here.closes, a.routes()], [[new ChannelError("ERR_CHANNEL_CLOSED", why)], []]);
 });
 
 test("Router lets a channel end in order that is closing when routes change", {
@@ -222,7 +240,7 @@ test("Router lets a channel end in order that is closing when routes change", {
   const arrived: string[] = [];
   there.onPacket = (packet) => void arrived.push(`${packet.net}: ${packet.text()}`);
   there.send(advert("x", "x", 1));
-  await turn();
+  await clock.rest();
   arrived.length = 0;
   assert.equal(a.send({ dst: "x", data: "last words" }), null);
   here.close(); // As when the peer has said its last: what is queued still goes out.
@@ -270,7 +288,7 @@ test("Router tells neighbours no old news after new when a channel closes inside
   for (const [i, address] of ["far", "farther", "farthest"].entries()) {
     x.onPacket?.(advert("x", address, 2 + i)); // Nobody listens to it once it is gone.
   }
-  clock.advance(1_000);
+  clock.advance(3_000); // What somebody has heard from others is believed, and withdrawn, slowly.
   const last = new Map<string, number>();
   for (const packet of b.sent) {
     if (packet.net !== 1) continue;

@@ -2,15 +2,32 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createChannelPair, Packet, Router } from "../../mod.ts";
 import { ManualClock } from "../../src/testing/mod.ts";
+import { encodeHello, type Hello } from "../../src/wire/hello.ts";
 import { encodeRouteAdvert } from "../../src/wire/mod.ts";
 import {
   chain,
   CountingController,
   ForeignChannel,
+  joinDirectly,
   record,
   rejection,
+  SteppingClock,
   turn,
 } from "../support/routers.ts";
+
+/** What a neighbour of our kind says first. */
+const HELLO: Hello = {
+  caps: 3,
+  address: "b",
+  instance: 1,
+  session: "0123456789abcdef",
+  keepalive: 0,
+  dead: 0,
+  role: 0,
+  maxFrame: 0,
+  maxRoutes: 0,
+  seen: "",
+};
 
 test("Router.close() closes every channel, and resolves when they have closed", {
   timeout: 10_000,
@@ -25,35 +42,79 @@ test("Router.close() closes every channel, and resolves when they have closed", 
 });
 
 test("Router.close() makes the neighbours notice", { timeout: 10_000 }, async () => {
-  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, b, c], clock } = await chain(["a", "b", "c"]);
   b.registerService("ping", () => {});
-  await turn();
+  await clock.rest();
   await b.close();
-  await turn();
+  await clock.rest();
   assert.deepEqual([a.routes(), a.services(), c.routes(), c.services()], [[], [], [], []]);
 });
 
+test("Router.close() tells the neighbours at once, who need not see a channel close", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  const [, there] = joinDirectly(a, b);
+  a.registerService("ping", () => {});
+  await clock.until(b.waitForService("ping"));
+  const told = record(b);
+  const lost = rejection(b.request("ping"));
+  const before = clock.now();
+  const closed = a.close();
+  await turn();
+  assert.deepEqual([b.routes(), b.services(), clock.now() - before], [[], [], 0]);
+  assert.deepEqual([told, there.closes], [["route a: 0", "service ping at a: 0"], []]);
+  assert.equal((await lost as { code: string }).code, "ERR_NO_ROUTE");
+  await closed;
+});
+
+test("Router.close() says goodbye when what is queued has gone out, or after a second", {
+  timeout: 10_000,
+}, async () => {
+  for (const jammed of [false, true]) {
+    const clock = new SteppingClock();
+    const router = new Router("a", { clock });
+    const gate = Promise.withResolvers<void>();
+    const channel = Object.assign(new ForeignChannel(), { drained: () => gate.promise });
+    router.addChannel(channel);
+    const data = encodeHello(HELLO);
+    channel.onPacket!(new Packet({ net: 3, data }));
+    await clock.rest();
+    const before = channel.sent.length;
+    const closed = router.close();
+    await clock.pass(999);
+    assert.deepEqual([channel.sent.length - before, channel.closes], [0, []]);
+    if (jammed) await clock.pass(1);
+    else gate.resolve();
+    await closed;
+    const [goodbye, ...more] = channel.sent.slice(before);
+    assert.deepEqual([goodbye!.net, more, channel.closes], [4, [], [undefined]]);
+    assert.equal(clock.pending, 0);
+  }
+});
+
 test("Router.close() sends first what is queued", { timeout: 10_000 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   let heard = 0;
   b.registerService("note", () => void heard++);
-  await turn();
+  await clock.rest();
   for (let i = 0; i < 100; i++) a.send({ dst: "b", srv: "note" });
   await a.close();
-  await turn();
+  await clock.rest();
   assert.equal(heard, 100);
 });
 
 test("Router.close() may be called more than once, and from a handler", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   let again: Promise<void> | undefined;
   a.registerService("stop", (_packet, reply) => {
     reply("bye");
     again = a.close();
   });
-  await turn();
+  await clock.rest();
   assert.equal((await b.request("stop")).text(), "bye");
   assert.equal(a.close(), again);
   await again;
@@ -74,10 +135,10 @@ test("Router[Symbol.asyncDispose]() closes the router", { timeout: 10_000 }, asy
 test("Router.close() leaves nothing known: no routes, no services", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   a.registerService("mine", () => {});
   b.registerService("yours", () => {});
-  await turn();
+  await clock.rest();
   assert.equal(a.services().length, 2);
   await a.close();
   assert.deepEqual(
@@ -91,7 +152,7 @@ test("Router.close() leaves no timer, no listener and no call behind", {
 }, async () => {
   const { routers: [a, b], clock } = await chain(["a", "b"]);
   b.registerService("silent", () => {});
-  await turn();
+  await clock.rest();
   const controller = new CountingController();
   const { signal } = controller;
   a.registerService("one", () => {}, { signal });

@@ -41,11 +41,11 @@ test("ContextTable.open() refuses more than its limit", () => {
 test("Router.registerContextHandler() hears the packets that come with its id", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   b.registerService("count", (packet, reply) => {
     for (let i = 1; i <= 3; i++) reply(`${packet.text()} ${i}`);
   });
-  await turn();
+  await clock.rest();
   const heard: string[] = [];
   const ids = ["x", "y"].map((name) =>
     a.registerContextHandler((packet) => heard.push(`${name}: ${packet.text()}`))
@@ -53,7 +53,7 @@ test("Router.registerContextHandler() hears the packets that come with its id", 
   assert.notEqual(ids[0], ids[1]);
   a.send({ dst: "b", srv: "count", ctx: ids[0], data: "one" });
   a.send({ dst: "b", srv: "count", ctx: ids[1], data: "two" });
-  await turn();
+  await clock.rest();
   assert.deepEqual(heard.sort(), [
     "x: one 1",
     "x: one 2",
@@ -67,29 +67,29 @@ test("Router.registerContextHandler() hears the packets that come with its id", 
 test("Router.releaseContext() ends a context; what comes later is told as a drop event", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const heard: string[] = [];
   const ctx = a.registerContextHandler((packet) => heard.push(packet.text()));
   b.send({ dst: "a", ctx, data: "in time" });
-  await turn();
+  await clock.rest();
   const told = record(a);
   a.releaseContext(ctx);
   a.releaseContext(ctx);
   b.send({ dst: "a", ctx, data: "late" });
-  await turn();
+  await clock.rest();
   assert.deepEqual([heard, told], [["in time"], ["drop ERR_NO_SERVICE: late"]]);
 });
 
 test("Router.registerContextHandler() hears packets for services only if they are not ours", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const heard: string[] = [];
   const ctx = a.registerContextHandler((packet) => heard.push(`context: ${packet.text()}`));
   a.registerService("note", (packet) => void heard.push(`service: ${packet.text()}`));
   b.send({ dst: "a", srv: "note", ctx, data: "1" });
   b.send({ dst: "a", srv: "unknown", ctx, data: "2" });
-  await turn();
+  await clock.rest();
   assert.deepEqual(heard, ["service: 1", "context: 2"]);
 });
 

@@ -4,6 +4,7 @@ import {
   type Channel,
   ChannelError,
   ChannelEvent,
+  ConflictEvent,
   createChannelPair,
   DropEvent,
   Packet,
@@ -11,16 +12,16 @@ import {
   Router,
   ServiceEvent,
 } from "../../mod.ts";
-import { ManualClock } from "../../src/testing/mod.ts";
-import { chain, ForeignChannel, join, next, record, turn } from "../support/routers.ts";
+import { ManualClock, seededRandom } from "../../src/testing/mod.ts";
+import { chain, ForeignChannel, join, next, record } from "../support/routers.ts";
 
 test("A service event carries the service, its address and its capacity", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const told = next(a, "service");
   b.registerService("ping", () => {}, { capacity: 9 });
-  const event = await told;
+  const event = await clock.until(told);
   assert(event instanceof ServiceEvent);
   const { type, service, address, capacity } = event;
   assert.deepEqual(
@@ -37,7 +38,7 @@ test("A route event carries the address, its distance and the neighbour that lea
   const events: RouteEvent[] = [];
   c.addEventListener("route", (event) => events.push(event));
   const [, there] = join(b, c);
-  await turn();
+  await clock.rest();
   c.removeChannel(there);
   assert(events.every((event) => event instanceof RouteEvent && event.type === "route"));
   assert.deepEqual(events.map(({ address, cost, via }) => ({ address, cost, via })), [
@@ -88,6 +89,24 @@ test("A drop event carries the error, and the packet if it was one", () => {
   ]);
 });
 
+test("A conflict event carries the address that two routers use", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
+  const other = new Router("a", { clock, random: seededRandom(2) });
+  const events: ConflictEvent[] = [];
+  for (const router of [a, other]) {
+    router.addEventListener("conflict", (event) => events.push(event));
+  }
+  join(b, other);
+  await clock.pass(10_000);
+  assert(events.length > 0, "neither of them is told");
+  for (const event of events) {
+    assert(event instanceof ConflictEvent);
+    assert.deepEqual([event.type, event.address], ["conflict", "a"]);
+  }
+});
+
 test("Router tells everything in the order in which it happened", {
   timeout: 10_000,
 }, async () => {
@@ -96,9 +115,9 @@ test("Router tells everything in the order in which it happened", {
   const c = new Router("c", { clock });
   const told = record(c);
   const [, there] = join(b, c);
-  await turn();
+  await clock.rest();
   a.removeChannel(here);
-  await turn();
+  await clock.rest();
   c.removeChannel(there);
   assert.deepEqual(told, [
     "channel open",
@@ -143,16 +162,16 @@ test("Router tells nothing before its tables are done: routes() and services() a
     }
   });
   const [, there] = join(b, d);
-  await turn();
+  await clock.rest();
   links[1][0].close();
-  await turn();
+  await clock.rest();
   there.close();
-  await turn();
+  await clock.rest();
   assert.deepEqual([wrong, d.routes(), d.services()], [[], [], []]);
 });
 
 test("Router may be used from within its own events", { timeout: 10_000 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const log: string[] = [];
   b.registerService("ping", (packet, reply) => void reply(packet.data));
   a.addEventListener("service", ({ service, capacity }) => {
@@ -163,7 +182,7 @@ test("Router may be used from within its own events", { timeout: 10_000 }, async
     }
     log.push(`end ${service} ${capacity}`);
   });
-  await turn();
+  await clock.rest();
   assert.deepEqual(log, [
     "begin ping 1",
     "end ping 1",

@@ -41,9 +41,7 @@ async function pair() {
   const { routers: [a, b], clock } = made;
   b.registerService("echo", (packet, reply) => void reply(packet.data, { typ: packet.typ }));
   b.registerService("silent", () => {});
-  await turn();
-  clock.advance(60_000); // Whatever the mesh still had to do is done.
-  await turn();
+  await clock.pass(60_000); // Whatever the mesh still had to do is done.
   return { a: a, b: b, clock, idle: clock.pending, link: made.links[0]! };
 }
 
@@ -85,11 +83,11 @@ test("Router.request() calls a service of its own router", { timeout: 10_000 }, 
 });
 
 test("Router.request() asks the instance that dst names", { timeout: 10_000 }, async () => {
-  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, b, c], clock } = await chain(["a", "b", "c"]);
   for (const router of [b, c]) {
     router.registerService("who", (_packet, reply) => void reply(router.address));
   }
-  await turn();
+  await clock.rest();
   const answers = await Promise.all(["b", "c", "b"].map((dst) => a.request("who", "", { dst })));
   assert.deepEqual(answers.map((answer) => answer.text()), ["b", "c", "b"]);
 });
@@ -120,37 +118,77 @@ test("Router.request() fails at once when no route leads to dst", { timeout: 10_
   nothingLeft(a, clock, idle);
 });
 
-test("Router.request() fails at once when the route is lost while it waits", {
+test("Router.request() fails at once when the last channel is lost while it waits", {
+  timeout: 10_000,
+}, async () => {
+  const { a, clock, link } = await pair();
+  const lost = rejection(a.request("silent"));
+  await turn();
+  const before = clock.now();
+  a.removeChannel(link[0]);
+  assert.deepEqual(
+    await lost,
+    new UnreachableError("ERR_NO_ROUTE", 'Cannot get a reply: the route to "b" is lost', "b"),
+  );
+  assert.equal(clock.now(), before);
+  await turn();
+  nothingLeft(a, clock, 0);
+});
+
+test("Router.request() fails soon when the route is lost elsewhere while it waits", {
   timeout: 10_000,
 }, async () => {
   const { routers: [a, b, c], clock, links } = await chain(["a", "b", "c"]);
   c.registerService("silent", () => {});
   b.registerService("silent too", () => {});
-  await turn();
+  await clock.rest();
   const lost = rejection(a.request("silent"));
   const kept = a.request("silent too");
   await turn();
+  const before = clock.now();
   b.removeChannel(links[1]![0]);
   assert.deepEqual(
-    await lost,
+    await clock.until(lost),
     new UnreachableError(
       "ERR_NO_ROUTE",
       'Cannot get a reply: the route to "c" is lost',
       "c",
     ),
   );
+  assert(clock.now() - before < 1_000, `after ${clock.now() - before} ms`);
   const timedOut = rejection(kept);
   clock.advance(5_000);
   assert.equal((await timedOut as Error).name, "TimeoutError");
   assert.equal(freeContexts(a), ALL_CONTEXTS);
 });
 
+test("Router.request() is answered late while another way is looked for: no loss is told", {
+  timeout: 10_000,
+}, async () => {
+  const { routers, clock, links } = await chain(["a", "b", "c", "d", "e", "f"]);
+  const [a, b, c, , , f] = routers;
+  join(f, a); // A ring: the other way to c is longer than what a has told others.
+  c.registerService("ping", (_packet, reply) => void reply("pong"));
+  await clock.rest();
+  const told = record(a);
+  const cut = clock.now();
+  b.removeChannel(links[1][0]);
+  while (a.routes().some(({ address }) => address === "c")) await clock.pass(1);
+  assert.deepEqual([a.serviceAddresses("ping"), told], [["c"], []]);
+  const call = a.request("ping");
+  await turn();
+  assert.deepEqual(told, []);
+  assert.equal((await clock.until(call)).text(), "pong");
+  assert(clock.now() - cut < 1_000, `after ${clock.now() - cut} ms`);
+  await clock.rest();
+  assert.deepEqual(told.sort(), ["route c: 4 via f", "route d: 3 via f"]);
+});
+
 test("Router.request() fails at its timeout, and not before", { timeout: 10_000 }, async () => {
   const { a, clock, idle } = await pair();
   let settled = false;
   const error = rejection(a.request("silent", "", { timeout: 300 })).finally(() => settled = true);
-  clock.advance(299);
-  await turn();
+  await clock.pass(299);
   assert.equal(settled, false);
   clock.advance(1);
   const reason = await error as DOMException;
@@ -166,8 +204,7 @@ test("Router.request() waits five seconds unless told otherwise", { timeout: 10_
   const { a, clock } = await pair();
   let settled = false;
   const error = rejection(a.request("silent")).finally(() => settled = true);
-  clock.advance(4_999);
-  await turn();
+  await clock.pass(4_999);
   assert.equal(settled, false);
   clock.advance(1);
   assert.equal((await error as DOMException).name, "TimeoutError");
@@ -179,7 +216,7 @@ test("Router.request() drops a reply that comes too late", { timeout: 10_000 }, 
   b.registerService("slow", (_packet, reply) => {
     answer = () => void reply("late");
   });
-  await turn();
+  await clock.rest();
   const told = record(a);
   const error = rejection(a.request("slow", "", { timeout: 10 }));
   await turn();
@@ -191,12 +228,12 @@ test("Router.request() drops a reply that comes too late", { timeout: 10_000 }, 
 });
 
 test("Router.request() takes the first of several replies", { timeout: 10_000 }, async () => {
-  const { a, b } = await pair();
+  const { a, b, clock } = await pair();
   b.registerService("twice", (_packet, reply) => {
     reply("one");
     reply("two");
   });
-  await turn();
+  await clock.rest();
   const told = record(a);
   assert.equal((await a.request("twice")).text(), "one");
   await turn();
@@ -209,7 +246,7 @@ test("Router.request() sends nothing when its signal has aborted already", {
   const { a, b, clock, idle } = await pair();
   let called = 0;
   b.registerService("count", () => void called++);
-  await turn();
+  await clock.rest();
   const reason = new Error("never mind");
   const controller = new CountingController();
   controller.abort(reason);
@@ -256,7 +293,7 @@ test("Router.request() leaves nothing on its signal, however it ends", {
   b.removeChannel(link[1]);
   await unroutable;
   join(a, b);
-  await a.waitForService("silent");
+  await clock.until(a.waitForService("silent"));
   const closed = end(a.request("silent", "", { signal }));
   await a.close();
   await closed;
@@ -345,16 +382,16 @@ test("Router.request() survives 50,000 calls: every context comes back", {
 test("Router.request() goes to the instance of the lowest capacity", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, b, c], clock } = await chain(["a", "b", "c"]);
   const who = (router: Router, capacity: number) =>
     router.registerService("who", (_packet, reply) => void reply(router.address), { capacity });
   who(b, 20);
   const there = who(c, 10);
-  await turn();
+  await clock.rest();
   const answers = [(await a.request("who")).text()];
   const news = next(a, "service");
   there.capacity = 30;
-  await news;
+  await clock.until(news);
   answers.push((await a.request("who")).text());
   who(a, 999); // Our own wins, whatever its load.
   answers.push((await a.request("who")).text());
@@ -362,12 +399,12 @@ test("Router.request() goes to the instance of the lowest capacity", {
 });
 
 test("Router.request() spreads calls over equals", { timeout: 10_000 }, async () => {
-  const { routers } = await chain(["a", "b", "c", "d"], { random: seededRandom(5) });
+  const { routers, clock } = await chain(["a", "b", "c", "d"], { random: seededRandom(5) });
   const [a, ...others] = routers;
   for (const router of others) {
     router.registerService("who", (_packet, reply) => void reply(router.address), { capacity: 3 });
   }
-  await turn();
+  await clock.rest();
   const calls: Record<string, number> = { b: 0, c: 0, d: 0 };
   for (let i = 0; i < 300; i++) calls[(await a.request("who")).text()]!++;
   for (const count of Object.values(calls)) {
@@ -381,7 +418,7 @@ test("Router.request() is not answered by a request that happens to have its con
   const { a, b, clock } = await pair();
   let ctx = 0;
   b.registerService("note ctx", (packet) => void (ctx = packet.ctx));
-  await turn();
+  await clock.rest();
   const call = rejection(a.request("note ctx"));
   await turn();
   const told = record(a);
@@ -395,14 +432,14 @@ test("Router.request() is not answered by a request that happens to have its con
 test("Router.request() is not answered by somebody who was not asked", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b, c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, b, c], clock } = await chain(["a", "b", "c"]);
   let ctx = 0;
   c!.registerService("slow", (packet, reply) => {
     ctx = packet.ctx;
     assert.equal(b!.send({ dst: "a", ctx, data: "b was not asked" }), null);
     setTimeout(() => reply("c was"));
   });
-  await a!.waitForService("slow");
+  await clock.until(a!.waitForService("slow"));
   const told = record(a!);
   assert.equal((await a!.request("slow")).text(), "c was");
   assert.deepEqual(told, ["drop ERR_NO_SERVICE: b was not asked"]);

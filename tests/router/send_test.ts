@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Packet, type PacketInit, Router } from "../../mod.ts";
 import { ManualClock } from "../../src/testing/mod.ts";
-import { chain, ForeignChannel, record, turn } from "../support/routers.ts";
+import { chain, ForeignChannel, record } from "../support/routers.ts";
 
 /** Sends what TypeScript would not let through. */
 function sendAnything(router: Router, init: unknown): string | null {
@@ -10,11 +10,11 @@ function sendAnything(router: Router, init: unknown): string | null {
 }
 
 test("Router.send() answers null when the packet is on its way", { timeout: 10_000 }, async () => {
-  const { routers: [a, , c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, , c], clock } = await chain(["a", "b", "c"]);
   const received = new Promise<Packet>((resolve) => {
     c.registerService("note", (packet) => resolve(packet));
   });
-  await turn();
+  await clock.rest();
   assert.equal(
     a.send({ dst: "c", srv: "note", ctx: 9, typ: 3, seq: 7, ack: 8, data: "hi" }),
     null,
@@ -58,7 +58,7 @@ test("Router.send() answers with a stable code and words when it cannot", () => 
 test("Router.send() leaves the caller's packet alone, and does not keep it", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const received: string[] = [];
   for (const router of [a, b]) {
     router.registerService("note", (packet) => {
@@ -67,43 +67,43 @@ test("Router.send() leaves the caller's packet alone, and does not keep it", {
       packet.srv = "mine";
     });
   }
-  await turn();
+  await clock.rest();
   const packet = new Packet({ srv: "note", data: "xyz" });
   const before = packet.toJson();
   assert.equal(a.send(packet), null);
   assert.equal(packet.toJson(), before);
   packet.data.fill(0x71);
-  await turn();
+  await clock.rest();
   assert.deepEqual(received, ["a: xyz", "b: xyz"]);
 });
 
 test("Router.send() keeps a src that the caller has set, and else sets its own", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const sources: string[] = [];
   b.registerService("note", (packet) => void sources.push(packet.src));
-  await turn();
+  await clock.rest();
   a.send({ dst: "b", srv: "note" });
   a.send({ dst: "b", srv: "note", src: "sensor" });
-  await turn();
+  await clock.rest();
   assert.deepEqual(sources, ["a", "sensor"]);
 });
 
 test("Router.send() without dst reaches every instance once, the local one first", {
   timeout: 10_000,
 }, async () => {
-  const { routers } = await chain(["a", "b", "c", "d"]);
+  const { routers, clock } = await chain(["a", "b", "c", "d"]);
   const heard: string[] = [];
   for (const router of routers) {
     router.registerService("note", (packet) => {
       heard.push(`${router.address} from ${packet.src} to ${packet.dst}: ${packet.text()}`);
     });
   }
-  await turn();
+  await clock.rest();
   assert.equal(routers[1].send({ srv: "note", data: "morning" }), null);
   assert.deepEqual(heard, ["b from b to b: morning"]);
-  await turn();
+  await clock.rest();
   assert.deepEqual([heard[0], ...heard.slice(1).sort()], [
     "b from b to b: morning",
     "a from b to a: morning",
@@ -115,7 +115,7 @@ test("Router.send() without dst reaches every instance once, the local one first
 test("Router.send() to many tells what did not get through as drop events", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const jammed = new ForeignChannel();
   a.addChannel(jammed);
   jammed.onPacket!(new Packet({ net: 1, src: "x", data: Uint8Array.of(1, 120, 0, 1) }));
@@ -124,12 +124,12 @@ test("Router.send() to many tells what did not get through as drop events", {
   );
   let heard = "";
   b.registerService("note", (packet) => void (heard = packet.text()));
-  await turn();
+  await clock.rest();
   assert.deepEqual(a.serviceAddresses("note").sort(), ["b", "x"]);
   jammed.answer = () => false;
   const told = record(a);
   assert.equal(a.send({ srv: "note", data: "hello" }), null);
-  await turn();
+  await clock.rest();
   assert.deepEqual([heard, told], ["hello", ["drop ERR_CHANNEL_FULL: hello"]]);
 });
 
@@ -146,10 +146,10 @@ test("Router.send() says so when the only channel is full", { timeout: 10_000 },
 });
 
 test("Router.send() never throws, whatever it is given", { timeout: 10_000 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   let delivered = 0;
   b.registerService("note", () => void delivered++);
-  await turn();
+  await clock.rest();
 
   const hostile: unknown[] = [
     undefined,
@@ -254,10 +254,10 @@ test("Router.send() never throws, whatever it is given", { timeout: 10_000 }, as
       /^ERR_PACKET_FIELD: /.test(result);
     assert(wellFormed, `case ${i}: ${String(result)}`);
   }
-  await turn();
+  await clock.rest();
   const before = delivered;
   assert.equal(a.send(good), null);
-  await turn();
+  await clock.rest();
   assert.equal(delivered, before + 1, "a good packet still arrives");
 });
 

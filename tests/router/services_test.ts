@@ -20,23 +20,23 @@ function alone(): Router {
 test("Router.registerService() offers a service to the whole mesh", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, , c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, , c], clock } = await chain(["a", "b", "c"]);
   c.registerService("ping", NOTHING, { capacity: 42 });
-  await turn();
+  await clock.rest();
   assert.deepEqual(a.services(), [{ service: "ping", address: "c", capacity: 42 }]);
 });
 
 test("Router.registerService() replaces a service of the same name", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const first = b.registerService("who", (_packet, reply) => void reply("first"));
   b.registerService("who", (_packet, reply) => void reply("second"), { capacity: 5 });
-  await a.waitForService("who");
+  await clock.until(a.waitForService("who"));
   const told = record(a);
   first.capacity = 9; // The one that was replaced has nothing to say any more.
   first[Symbol.dispose]();
-  await turn();
+  await clock.rest();
   assert.deepEqual(
     [told, a.services(), (await a.request("who")).text()],
     [[], [{ service: "who", address: "b", capacity: 5 }], "second"],
@@ -44,12 +44,12 @@ test("Router.registerService() replaces a service of the same name", {
 });
 
 test("Registration.capacity advertises what it is set to", { timeout: 10_000 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const ping = b.registerService("ping", NOTHING);
-  await turn();
+  await clock.rest();
   const told = record(a);
   ping.capacity = 65_535;
-  await turn();
+  await clock.rest();
   assert.deepEqual(
     [ping.service, ping.capacity, told],
     ["ping", 65_535, ["service ping at b: 65535"]],
@@ -111,17 +111,17 @@ for (
   ] as [string, (router: Router, dispose: () => void, abort: () => void) => void][]
 ) {
   test(`${how} withdraws a service everywhere, once`, { timeout: 10_000 }, async () => {
-    const { routers: [a, , c] } = await chain(["a", "b", "c"]);
+    const { routers: [a, , c], clock } = await chain(["a", "b", "c"]);
     const controller = new CountingController();
     const { signal } = controller;
     const registration = c.registerService("ping", NOTHING, { signal });
     c.registerService("pong", NOTHING);
-    await turn();
+    await clock.rest();
     const told = [record(a), record(c)];
     const go = () => end(c, () => registration[Symbol.dispose](), () => controller.abort());
     go();
     go();
-    await turn();
+    await clock.rest();
     assert.deepEqual(told, [["service ping at c: 0"], ["service ping at c: 0"]]);
     assert.deepEqual(a.services(), [{ service: "pong", address: "c", capacity: 1 }]);
     assert.equal(
@@ -154,15 +154,15 @@ test("Router.unregisterService() does not mind a service that is not registered"
 test("Router.setOnServiceCapacityChanged() tells of every instance that comes, changes or goes", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b], links: [[here]] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock, links: [[here]] } = await chain(["a", "b"]);
   const told: unknown[][] = [];
   a.setOnServiceCapacityChanged((...change) => told.push(change)); // Returns a number: no matter.
   const drops = record(a);
   a.registerService("mine", NOTHING, { capacity: 7 });
   const ping = b.registerService("ping", NOTHING);
-  await turn();
+  await clock.rest();
   ping.capacity = 5;
-  await turn();
+  await clock.rest();
   a.removeChannel(here);
   a.setOnServiceCapacityChanged(null);
   a.unregisterService("mine");
@@ -189,11 +189,11 @@ test("Router.setOnServiceCapacityChanged() survives a callback that throws", () 
 test("Router.serviceAddresses() lists our own first, then the least loaded", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b, c, d] } = await chain(["a", "b", "c", "d"]);
+  const { routers: [a, b, c, d], clock } = await chain(["a", "b", "c", "d"]);
   for (const [router, capacity] of [[a, 900], [b, 30], [c, 10], [d, 20]] as [Router, number][]) {
     router.registerService("work", NOTHING, { capacity });
   }
-  await turn();
+  await clock.rest();
   assert.deepEqual(a.serviceAddresses("work"), ["a", "c", "d", "b"]);
   assert.deepEqual(b.serviceAddresses("work"), ["b", "c", "d", "a"]);
   assert.deepEqual([a.selectService("work"), b.selectService("work")], ["a", "b"]);
@@ -221,10 +221,10 @@ for (const [what, handler, words] of unlucky) {
   test(`A service handler that ${what} is told as a drop event, and the others live on`, {
     timeout: 10_000,
   }, async () => {
-    const { routers: [a, b] } = await chain(["a", "b"]);
+    const { routers: [a, b], clock } = await chain(["a", "b"]);
     b.registerService("unlucky", handler);
     b.registerService("echo", (packet, reply) => void reply(packet.data));
-    await turn();
+    await clock.rest();
     const dropped = next(b, "drop");
     assert.equal(a.send({ dst: "b", srv: "unlucky", data: "x" }), null);
     const { error, packet } = await dropped;
@@ -269,14 +269,14 @@ test("A handler may return whatever its language's users return", {
 test("Reply goes to where the packet came from, in its context, with what init adds", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   b.registerService("all", (_packet, reply) => {
     assert.equal(
       reply(undefined, { data: "d", typ: 9, seq: 1, ack: 2, srv: "ignored", dst: "z", ctx: 5 }),
       null,
     );
   });
-  await turn();
+  await clock.rest();
   const answer = await a.request("all");
   const { src, dst, srv, typ, seq, ack } = answer;
   assert.deepEqual(
@@ -286,7 +286,7 @@ test("Reply goes to where the packet came from, in its context, with what init a
 });
 
 test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
-  const { routers: [a, b], links: [[here, there]] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock, links: [[here, there]] } = await chain(["a", "b"]);
   const failures: (string | null)[] = [];
   let late: Reply | undefined;
   b.registerService("ask", (packet, reply) => {
@@ -295,7 +295,7 @@ test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
     packet.src = "nobody"; // A reply goes to the packet's sender, whatever becomes of the packet.
     failures.push(reply("ok"));
   });
-  await turn();
+  await clock.rest();
   assert.equal((await a.request("ask")).text(), "ok");
   b.removeChannel(there);
   await here.closed;
@@ -306,7 +306,7 @@ test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
   nameless.addChannel(left);
   nameless.registerService("log", (_packet, reply) => void failures.push(reply("hm")));
   right.send(new Packet({ srv: "log" }));
-  await turn();
+  await clock.rest();
   assert.deepEqual(failures, [
     "ERR_PACKET_FIELD: Cannot accept data: it has 65536 bytes, more than 65535",
     null,
@@ -318,12 +318,12 @@ test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
 test("A packet for a service that nobody offers here is told as a drop event", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   const told = record(b);
   a.send({ dst: "b", srv: "nothing", data: "for nothing" });
   a.send({ dst: "b", ctx: 77, data: "for nobody" });
   a.send({ dst: "b", data: "for no reason" });
-  await turn();
+  await clock.rest();
   assert.deepEqual(told, [
     "drop ERR_NO_SERVICE: for nothing",
     "drop ERR_NO_SERVICE: for nobody",
@@ -336,9 +336,9 @@ test("A packet for a service that nobody offers here is told as a drop event", {
 test("Router.waitForService() resolves at once with a service that is there", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b] } = await chain(["a", "b"]);
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
   b.registerService("ping", NOTHING);
-  await turn();
+  await clock.rest();
   assert.equal(await a.waitForService("ping"), "b");
   assert.equal(await b.waitForService("ping"), "b");
 });
@@ -346,15 +346,15 @@ test("Router.waitForService() resolves at once with a service that is there", {
 test("Router.waitForService() resolves when the service comes, and leaves nothing behind", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, , c] } = await chain(["a", "b", "c"]);
+  const { routers: [a, , c], clock } = await chain(["a", "b", "c"]);
   const controller = new CountingController();
   const { signal } = controller;
   const found = [a.waitForService("ping", { signal }), a.waitForService("ping")];
   c.registerService("other", NOTHING);
-  await turn();
+  await clock.rest();
   assert.equal(controller.listening, 1);
   c.registerService("ping", NOTHING);
-  assert.deepEqual(await Promise.all(found), ["c", "c"]);
+  assert.deepEqual(await clock.until(Promise.all(found)), ["c", "c"]);
   assert.equal(controller.listening, 0);
 });
 

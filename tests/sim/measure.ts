@@ -8,6 +8,7 @@
  * @module
  */
 
+import process from "node:process";
 import {
   type CreateRouter,
   inspectQuiet,
@@ -68,6 +69,8 @@ export interface Measured {
   probesLost: number;
   /** Control traffic by neighbour and second when nothing happens. */
   idleBytes: number;
+  /** Memory of a core for each of its destinations. */
+  heap: number;
   /** The first faults in words. */
   words: string[];
 }
@@ -96,7 +99,34 @@ export function measure(subject: Subject): Measured {
   for (let i = 0; i < subject.partitions; i++) experiment.partition();
   if (subject.events > 0) experiment.probe();
   experiment.idle();
-  return experiment.result();
+  return { ...experiment.result(), heap: heap(subject) };
+}
+
+/**
+ * Memory that a core takes for each of its destinations, in bytes; `NaN` where the garbage cannot
+ * be collected first.
+ */
+function heap(subject: Subject): number {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) return NaN;
+  const used = () => {
+    gc();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const { nodes, topology, origins = nodes } = subject;
+  const random = seededRandom(subject.seed);
+  const network = new SimulatedNetwork({
+    delay: () => 5 + 10 * random(),
+    ...{ random, encode: false, record: false },
+  });
+  for (let i = 0; i < nodes; i++) {
+    network.start(name(i), i >= origins ? { mesh: { hidden: true } } : {});
+  }
+  for (const [a, b] of topology) network.connect(name(a), name(b));
+  const before = used(); // Nodes and links are there; not what they learn.
+  network.settle(LIMIT);
+  return (used() - before) / (nodes * (origins - 1));
 }
 
 /** One network, and what has been seen in it. */
@@ -295,6 +325,7 @@ export class Experiment {
       probes: sum("probes"),
       probesLost: sum("probesLost"),
       idleBytes: mean("idleBytes"),
+      heap: NaN,
       words: this.#words,
     };
   }

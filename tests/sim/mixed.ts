@@ -42,9 +42,9 @@ export function mixedTable(seeds: number, tell: (line: string) => void): string 
     return row(title, part, kind, seeds);
   });
   return markdown([
-    ...["", "runs", "storms", "of these with a cycle of old routers alone"],
+    ...["", "runs", "storms", "in nets with a cycle of old ones"],
     ...["lasting loops", "ghosts after a death", "routes missing at rest", "ended routers"],
-    ...["records per node and cut", "outage mean", "outage max", "stretch"],
+    ...["records per node and cut", "outage mean", "outage max", "worst stretch"],
   ], rows);
 }
 

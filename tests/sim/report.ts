@@ -13,6 +13,7 @@ export function table({ subject, targets }: Case, measured: Measured): string {
     if (row.key.startsWith("partition") && subject.partitions === 0) return [];
     if (row.key.startsWith("heal") && subject.partitions === 0) return [];
     const value = measured[row.key] as number;
+    if (Number.isNaN(value)) return [];
     const target = targets[row.key];
     const missed = target !== undefined && value > target;
     return [[

@@ -11,7 +11,7 @@ import type { Measured, Subject } from "./measure.ts";
 export interface Row {
   title: string;
   key: keyof Measured;
-  unit?: "ms" | "B/s" | "µs";
+  unit?: "ms" | "B/s" | "µs" | "B";
 }
 
 /** The figures, in the order in which they are shown. */
@@ -35,6 +35,7 @@ export const ROWS: readonly Row[] = [
   { title: "stretch at rest", key: "stretch" },
   { title: "probes lost across a cut", key: "probesLost" },
   { title: "idle control traffic per neighbour", key: "idleBytes", unit: "B/s" },
+  { title: "memory for each destination", key: "heap", unit: "B" },
 ];
 
 /** The most that a figure may be. */
@@ -92,6 +93,7 @@ export const CASES: readonly Case[] = [
       ...{ cutRecords: 12, cutRestored: 325, cutOptimal: 900 },
       ...{ deathRecords: 20, deathClean: 900, restartRecords: 16 },
       ...{ partitionRecords: 460, healRecords: 550, stretch: 1.001, idleBytes: idle(60, 100) },
+      heap: 400,
     },
   },
   {
@@ -104,7 +106,7 @@ export const CASES: readonly Case[] = [
       ...{ coldRecords: 5_700, coldFrames: 40, coldReachable: 700, coldOptimal: 700 },
       ...{ coldMicroseconds: 3, cutRecords: 16, cutRestored: 325, cutOptimal: 1_000 },
       ...{ deathRecords: 60, deathClean: 1_100, restartRecords: 37 },
-      ...{ partitionRecords: 6_300, healRecords: 7_500, stretch: 1.0005, idleBytes: 90 },
+      ...{ partitionRecords: 6_300, healRecords: 7_500, stretch: 1.0005, idleBytes: 90, heap: 400 },
     },
   },
 ];
@@ -130,7 +132,7 @@ export function largeCase(): Case {
       ...{ coldRecords: shared(61_000), coldFrames: 50, coldReachable: 900, coldOptimal: 900 },
       ...{ coldMicroseconds: 3, cutRecords: 15, cutRestored: 330, cutOptimal: 1_300 },
       ...{ deathRecords: 55, deathClean: 1_100, restartRecords: 36, stretch: 1.0005 },
-      ...{ idleBytes: 350 },
+      ...{ idleBytes: 350, heap: 400 },
     },
   };
 }

@@ -18,12 +18,75 @@ import { ManualClock, seededRandom } from "../../src/testing/mod.ts";
 /** The two ends of a link. */
 export type Link = [BaseChannel<Packet>, BaseChannel<Packet>];
 
+/** Routers are at rest when nothing is due for so long, in ms: no news, and no hope, waits longer. */
+const REST = 600;
+
+/** What a test may wait for takes less than this, in ms. */
+const EVER = 3_600_000;
+
+/** More than sums of times are off by, in ms. */
+const ROUNDING = 2 ** -10;
+
+/** A clock that stops wherever something is due, and lets what that causes happen before it goes on. */
+export class SteppingClock extends ManualClock {
+  readonly #due: Set<{ at: number }> = new Set();
+
+  override schedule(at: number, run: () => void): () => void {
+    const entry = { at };
+    this.#due.add(entry);
+    const cancel = super.schedule(at, () => {
+      this.#due.delete(entry);
+      run();
+    });
+    return () => {
+      this.#due.delete(entry);
+      cancel();
+    };
+  }
+
+  /** When something is next due; `Infinity` if nothing is. */
+  get next(): number {
+    return Math.min(...[...this.#due].map(({ at }) => at));
+  }
+
+  /** Lets so many ms pass. */
+  async pass(duration: number): Promise<void> {
+    const end = this.now() + duration;
+    await turn();
+    while (this.next <= end) await this.#step();
+    this.advance(Math.max(0, end - this.now()));
+    await turn();
+  }
+
+  /** Lets time pass until all have been told what there is to tell. */
+  async rest(): Promise<void> {
+    await turn();
+    while (this.next - this.now() <= REST) await this.#step();
+  }
+
+  /** Lets time pass until a promise is settled, and not longer. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    const end = this.now() + EVER;
+    let settled = false;
+    const settle = () => void (settled = true);
+    promise.then(settle, settle);
+    await turn();
+    while (!settled && this.next <= end) await this.#step();
+    return promise;
+  }
+
+  async #step(): Promise<void> {
+    this.advance(Math.max(0, this.next - this.now()) + ROUNDING);
+    await turn();
+  }
+}
+
 /** A line of routers, each linked to the next. */
 export interface Chain<Addresses extends readonly string[]> {
   /** From one end of the line to the other. */
   routers: { -readonly [K in keyof Addresses]: Router };
   /** The time of all of them. */
-  clock: ManualClock;
+  clock: SteppingClock;
   /** The channel of each router to the next, and the next one's to it. */
   links: Addresses extends readonly [string, ...infer Rest] ? { [K in keyof Rest]: Link } : never;
 }
@@ -33,11 +96,11 @@ export async function chain<const Addresses extends readonly string[]>(
   addresses: Addresses,
   options: RouterOptions = {},
 ): Promise<Chain<Addresses>> {
-  const clock = new ManualClock();
+  const clock = new SteppingClock();
   const random = seededRandom(1);
   const routers = addresses.map((address) => new Router(address, { clock, random, ...options }));
   const links = routers.slice(1).map((router, i) => join(routers[i]!, router));
-  await turn();
+  await clock.rest();
   return { routers, clock, links } as unknown as Chain<Addresses>;
 }
 
@@ -49,7 +112,7 @@ export function join(a: Router, b: Router): Link {
   return [here, there];
 }
 
-/** Lets everything happen that is due; channels in memory need no more to come to rest. */
+/** Lets everything happen that is due; channels in memory need no more to deliver what they hold. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
@@ -83,6 +146,9 @@ export function record(router: Router): string[] {
   });
   router.addEventListener("drop", ({ error, packet }) => {
     told.push(`drop ${error.code}: ${packet === null ? "no packet" : packet.text()}`);
+  });
+  router.addEventListener("conflict", ({ address }) => {
+    told.push(`conflict ${address}`);
   });
   return told;
 }
@@ -122,6 +188,16 @@ export class ForeignChannel implements Channel {
     this.onClose = null;
     onClose?.(reason);
   }
+}
+
+/** Links two routers by channels that deliver before `send` returns. */
+export function joinDirectly(a: Router, b: Router): [ForeignChannel, ForeignChannel] {
+  const [here, there] = [new ForeignChannel(), new ForeignChannel()];
+  here.answer = (packet) => there.onPacket?.(packet.copy());
+  there.answer = (packet) => here.onPacket?.(packet.copy());
+  a.addChannel(here);
+  b.addChannel(there);
+  return [here, there];
 }
 
 /** A signal that knows who listens to it. */

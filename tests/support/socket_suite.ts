@@ -108,10 +108,10 @@ export function socketSuite(
       return { sent, bytes: await reading };
     })();
     const { sent, bytes } = await sending;
+    await peer.end(); // Before all that takes long: it does not wait for ever.
+    assert.equal(await channel.closed, undefined);
     assert.equal(new KissDecoder().push(bytes).length, sent);
     assert.ok(held > 0 && held <= highWater, `${held} bytes were queued`);
-    await peer.end();
-    assert.equal(await channel.closed, undefined);
     await cleanup();
   });
 

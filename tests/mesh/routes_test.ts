@@ -1,0 +1,399 @@
+/** Which offers of our own kind are used, and who is told what, when. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hashName, precedes } from "../../src/mesh/sequence.ts";
+import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { LIFE, Script, sent } from "./script.ts";
+
+const X = 500; // The origin of "x".
+
+/** Neighbours b and c, at rest. */
+function two(): Script {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "c");
+  me.wait(200);
+  return me;
+}
+
+/** A neighbour tells a route to x. */
+const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
+  frame.route("x", cost, seq, X);
+const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
+
+const wayToX = (me: Script) => me.routes().find((route) => route.startsWith("x")) ?? "none";
+
+// ── feasible or not ─────────────────────────────────────────────────────────
+
+/** Names that come before ours and after it. */
+const comesBefore = (name: string) => precedes(hashName(name), name, hashName("me"), "me");
+const NAMES = Array.from({ length: 100 }, (_, i) => `n${i}`);
+const BEFORE = NAMES.find(comesBefore)!;
+const AFTER = NAMES.find((name) => !comesBefore(name))!;
+
+/** What we have told of x: cost 4, number 7. Then b leaves, and c offers this. */
+const OFFERS: [cost: number, seq: number, name: string, used: boolean, why: string][] = [
+  [3, 7, "c", true, "nearer than we have ever said that we are"],
+  [4, 7, BEFORE, true, "as near as we have said, by a neighbour that comes before us"],
+  [4, 7, AFTER, false, "as near as we have said, by a neighbour that comes after us"],
+  [5, 7, "c", false, "further than we have said: it may come from us"],
+  [9, 8, "c", true, "further, but by a newer word"],
+  [2, 6, "c", false, "nearer, but by an older word"],
+  [9, 65_535, "c", false, "by a word that is older, going round"],
+];
+
+for (const [cost, seq, name, used, why] of OFFERS) {
+  test(`an offer ${why} is ${used ? "used" : "not used"}`, () => {
+    const me = new Script();
+    me.join(1, "b");
+    me.join(2, name);
+    me.wait(200);
+    me.tell(1, x(3));
+    me.wait(200); // Told to the other at cost 4.
+    me.tell(2, x(cost, seq));
+    me.tell(1, retractX);
+    assert.equal(wayToX(me), used ? `x ${cost} ${name}` : "none");
+  });
+}
+
+test("an update that makes the offer in use unfeasible unselects it at once", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  assert.deepEqual(me.tell(1, x(5)), ["! route x held"]);
+  assert.deepEqual(me.wait(10), ["> 2: [retract x]"]);
+});
+
+test("an offer that is not feasible is never used, not even for want of another", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, x(7));
+  me.down(1);
+  me.wait(60_000);
+  assert.equal(wayToX(me), "none");
+  assert.equal(me.mesh.reaches("x"), false);
+});
+
+test("a failover to another feasible offer costs no search and no time", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.tell(2, x(2));
+  me.wait(200);
+  assert.deepEqual(me.down(1).filter((line) => line.includes(" x ")), ["! route x 2 c"]);
+});
+
+test("of equal offers the one in use is kept; a better one is taken", () => {
+  const me = two();
+  me.join(3, "d");
+  me.tell(1, x(3));
+  me.tell(2, x(3));
+  assert.equal(wayToX(me), "x 3 b");
+  me.tell(3, x(2));
+  assert.equal(wayToX(me), "x 2 d");
+});
+
+test("a native route is preferred to one that is told on somebody's behalf", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 1, 0x8000_0001));
+  assert.equal(wayToX(me), "x 2 b");
+  me.tell(2, x(5));
+  assert.equal(wayToX(me), "x 5 c");
+});
+
+test("a hop may cost more than one", () => {
+  const me = new Script();
+  me.mesh.linkUp(1, 0, 10);
+  me.hello(1, "b");
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE));
+  me.join(2, "c");
+  assert.deepEqual(me.routes(), ["b 10 b", "c 1 c"]);
+  me.tell(1, x(2));
+  me.tell(2, x(9));
+  assert.equal(wayToX(me), "x 9 c");
+});
+
+// ── telling ─────────────────────────────────────────────────────────────────
+
+test("nobody is told of itself, nor of a route that leads through it", () => {
+  const me = two();
+  me.tell(1, x(2));
+  assert.deepEqual(me.wait(200), ["> 2: [route x 3 by 500 #7]"]);
+  assert.deepEqual([...me.mesh.told(1).keys()].sort(), ["c", "me"]);
+});
+
+test("nobody is told of a route that leads through another link to itself", () => {
+  const me = two();
+  me.join(3, "b");
+  me.wait(200);
+  me.tell(3, x(2));
+  assert.deepEqual(me.wait(50), ["> 2: [route x 3 by 500 #7]"]);
+});
+
+test("whoever becomes our next hop is told once that we do not lead there any more", () => {
+  const me = two();
+  me.tell(1, x(3));
+  me.wait(200);
+  me.tell(2, x(2));
+  assert.deepEqual(me.wait(200).sort(), ["> 1: [route x 3 by 500 #7]", "> 2: [retract x]"]);
+  assert.deepEqual(me.wait(200), []);
+});
+
+test("what is known already is not told again", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(1, x(2));
+  me.tell(1, x(2, 8)); // A newer word alone is no news to those who have not asked.
+  assert.deepEqual(me.wait(1_000), []);
+});
+
+test("a hundred routes that come together go on in one frame", () => {
+  const me = two();
+  me.tell(1, (frame) => {
+    for (let i = 0; i < 100; i++) frame.route(`node-${i}`, 2, 1, 500);
+  });
+  const frames = sent(me.wait(200));
+  assert.equal(frames.length, 1);
+  assert.equal(frames[0]!.split(";").length, 100);
+});
+
+test("more than fits one frame goes out in several", () => {
+  const me = two();
+  for (let k = 0; k < 5; k++) {
+    me.tell(1, (frame) => {
+      for (let i = 0; i < 80; i++) assert(frame.route(`${i}-${k}`.padEnd(40, "x"), 2, 1, 500));
+    });
+  }
+  const frames = sent(me.wait(200));
+  assert(frames.length > 1);
+  assert.equal(frames.join(";").split(";").length, 400);
+});
+
+test("good news goes out within 15 ms, but not more often than every 50 ms", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x0", 2, 1, 500));
+  assert.deepEqual(me.wait(4.9), []);
+  assert.equal(me.wait(10.2).length, 1);
+  let frames = 0;
+  for (let i = 1; i <= 20; i++) {
+    me.tell(1, (frame) => frame.route(`x${i}`, 2, 1, 500));
+    frames += me.wait(10).length;
+  }
+  assert(frames >= 3 && frames <= 4, `${frames} frames in 200 ms`);
+});
+
+test("bad news goes out within 2 ms, even right after a frame", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(1, retractX);
+  assert.deepEqual(me.wait(2.1), ["> 2: [retract x]"]);
+});
+
+test("who always has news has to wait longer and longer, up to a second", () => {
+  const me = two();
+  let frames = 0;
+  for (let i = 0; i < 3_000; i++) {
+    me.tell(1, (frame) => frame.route(`x${i}`, 2, 1, 500));
+    frames += sent(me.wait(10)).filter((line) => line.includes("route")).length;
+  }
+  assert(frames < 90, `${frames} frames in 30 s`); // 600 at 50 ms each.
+  assert(frames > 30);
+});
+
+test("a route that changes all the time is told at most once a second", () => {
+  const me = two();
+  let told = 0;
+  for (let i = 0; i < 100; i++) {
+    me.tell(1, x(2 + i % 2, 8 + i));
+    told += me.wait(100).filter((line) =>
+      line.includes("route x")
+    ).filter((line) => line.startsWith(">")).length;
+  }
+  assert(told >= 10 && told <= 30, `told ${told} times in 10 s`);
+  assert.equal(me.mesh.told(2).get("x")?.cost, me.mesh.inspect("x")!.cost + 1);
+});
+
+test("options.stub: a leaf tells of nobody but itself", () => {
+  const me = new Script({ stub: true });
+  me.offer("ping", 1);
+  me.join(1, "b");
+  me.tell(1, x(2));
+  assert.deepEqual(sent(me.join(2, "c")).at(-1), "> 2: [route me 1 by 1000; service ping@me 1 v1]");
+  assert.deepEqual(me.wait(1_000), []);
+  assert.deepEqual(me.routes(), ["b 1 b", "x 2 b", "c 1 c"]); // It hears all the same.
+});
+
+test("options.hidden: a router that does not tell of itself", () => {
+  const me = new Script({ hidden: true });
+  me.join(1, "b");
+  assert.deepEqual(sent(me.join(2, "c")).at(-1), "> 2: [route b 2 by 1000 #1]");
+});
+
+test("options.maxRoutes bounds the destinations; those known stay", () => {
+  const me = new Script({ maxRoutes: 2 });
+  me.join(1, "b");
+  me.tell(1, x(2));
+  assert.deepEqual(me.tell(1, (frame) => frame.route("y", 2, 1, 1)), ["drop ERR_CHANNEL_PROTOCOL"]);
+  assert.deepEqual(me.tell(1, (frame) => frame.route("z", 2, 1, 1)), []); // Told once.
+  assert.deepEqual(me.routes(), ["b 1 b", "x 2 b"]);
+  me.tell(1, retractX);
+  me.tell(1, (frame) => frame.route("y", 2, 1, 1));
+  assert.deepEqual(me.routes(), ["b 1 b", "y 2 b"]);
+});
+
+test("a neighbour that tells more than anybody should is not followed, and asked again", () => {
+  const me = two();
+  const lines: string[] = [];
+  for (let i = 0; i < 250; i++) {
+    lines.push(...me.tell(1, (frame) => {
+      for (let k = 0; k < 100; k++) frame.route("x", 2 + k % 2, 7, X);
+    }));
+  }
+  assert.equal(lines.filter((line) => line.startsWith("drop")).length, 1);
+  assert(me.wait(1_100).some((line) => line.includes("resync 3")));
+});
+
+// ── leaving, and links that come and go ─────────────────────────────────────
+
+test("Mesh.leave() says goodbye to our own kind, and nothing to old peers", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(2, "old");
+  me.wait(200);
+  const effects = me.mesh.leave(me.now);
+  assert.deepEqual(effects.map((effect) => effect.kind === "transmit" && effect.link), [1]);
+});
+
+test("a neighbour that says goodbye is gone at once, though its link is up", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, (frame) => frame.bye(0));
+  assert.deepEqual(me.routes(), ["b 1 b", "x 2 b"]);
+  assert.deepEqual(me.wait(10), ["> 1: [retract c]"]);
+  assert.deepEqual(me.tell(2, x(1)), []); // It says no more.
+});
+
+test("a router whose links come and go is used, but not passed on, until it has calmed down", () => {
+  const me = new Script();
+  me.join(2, "c");
+  let link = 10;
+  for (let i = 0; i < 3; i++) {
+    me.join(link, "b", { session: `000000000000001${i}` });
+    me.wait(1_000);
+    assert(me.mesh.told(2).has("b"), `passed on after ${i} losses`);
+    me.down(link++);
+    me.wait(1_000);
+  }
+  me.join(link, "b", { session: "0000000000000020" });
+  me.wait(500);
+  assert.deepEqual(me.routes(), ["c 1 c", "b 1 b"]);
+  assert(!me.mesh.told(2).has("b"));
+  me.wait(2_000);
+  assert(me.mesh.told(2).has("b"));
+  assert.deepEqual(me.down(link).filter((line) => line.startsWith("> 2")), []);
+  assert.deepEqual(me.wait(5), ["> 2: [retract b]"]); // Bad news is never held back.
+});
+
+test("a bad link is not preferred while there is another way", () => {
+  const me = new Script();
+  me.join(2, "c");
+  let link = 10;
+  for (let i = 0; i < 3; i++) {
+    me.join(link, "b", { session: `000000000000001${i}` });
+    me.down(link++);
+  }
+  me.join(link, "b", { session: "0000000000000020" });
+  me.tell(2, x(3));
+  me.tell(link, x(2));
+  assert.equal(wayToX(me), "x 3 c");
+  me.wait(3_000);
+  assert.equal(wayToX(me), "x 2 b");
+});
+
+// ── keeping agreed ──────────────────────────────────────────────────────────
+
+/** Keeps the neighbours alive while time passes. */
+function live(me: Script, duration: number, links: number[]): string[] {
+  const lines: string[] = [];
+  for (const end = me.now + duration; me.now < end;) {
+    lines.push(...me.wait(5_000));
+    for (const link of links) me.tell(link, (frame) => frame.pong(0));
+  }
+  return lines;
+}
+
+test("what has been told is summed up every half minute", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 7, X) && frame.service("x", "echo", 5, X, 1));
+  const digests = live(me, 60_000, [1, 2]).filter((line) => line.includes("digest"));
+  assert.deepEqual([...new Set(digests)].sort(), ["> 1: [digest 2 0]", "> 2: [digest 3 1]"]);
+  assert(digests.length >= 3 && digests.length <= 5, `${digests.length} digests`);
+});
+
+test("a neighbour whose digest differs twice is asked to tell all again", () => {
+  const me = two();
+  me.tell(1, x(2));
+  const other = {
+    routes: 1,
+    routesHash: [1, 2],
+    services: 0,
+    servicesHash: [0, 0],
+  } as const;
+  me.tell(1, (frame) => frame.digest(other));
+  assert.deepEqual(me.wait(20).filter((line) => line.includes("resync")), []);
+  me.tell(1, (frame) => frame.digest(other));
+  assert.deepEqual(me.wait(20).filter((line) => line.includes("resync")), ["> 1: [resync 3]"]);
+  // It tells all again: what it leaves out is gone when the digest comes.
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE) && frame.digest(other));
+  assert.deepEqual(me.routes(), ["b 1 b", "c 1 c"]);
+});
+
+test("who asks is told all again, and then what that comes to; not more often than every 5 s", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, (frame) => frame.resync(3));
+  assert.deepEqual(me.wait(20), [
+    "> 2: [route me 1 by 1000; route b 2 by 1000 #1; route x 3 by 500 #7; digest 3 0]",
+  ]);
+  me.tell(2, (frame) => frame.resync(3));
+  assert.deepEqual(me.wait(1_000), []);
+});
+
+test("our own route is refreshed about every ten minutes, and others' words are passed on then", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  const lines = live(me, 720_000, [1, 2]).filter((line) => line.includes("route"));
+  assert(lines.some((line) => line.startsWith("> 1") && line.includes("route me 1")));
+  assert.deepEqual(lines.filter((line) => line.includes("route x")), []);
+  me.tell(1, x(2, 8));
+  const passedOn = me.wait(100).filter((line) => !line.includes("digest"));
+  assert.deepEqual(passedOn, ["> 2: [route x 3 by 500 #8]"]);
+});
+
+test("an offer that is not confirmed for 35 minutes is forgotten", () => {
+  const me = two();
+  me.tell(1, x(2));
+  live(me, 2_040_000, [1, 2]);
+  assert.equal(wayToX(me), "x 2 b");
+  live(me, 180_000, [1, 2]);
+  assert.equal(wayToX(me), "none");
+});
+
+test("nothing is left of links that are gone: no route, no timer", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 7, X) && frame.service("x", "echo", 5, X, 1));
+  me.up(3, "old");
+  me.route(3, "y", 3, "old");
+  me.wait(5_000);
+  for (const link of [1, 2, 3]) me.down(link);
+  assert.deepEqual([me.routes(), me.services()], [[], []]);
+  me.wait(1_000_000);
+  assert.equal(me.mesh.deadline(), Infinity);
+  assert.equal(me.mesh.inspect("x"), null);
+});

@@ -1,0 +1,276 @@
+/** Looking for routes: what is asked, who answers, and when to give up. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { LIFE, Script, sent } from "./script.ts";
+
+const X = 500; // The origin of "x".
+
+/** Neighbours b, c and d, at rest. */
+function three(): Script {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "c");
+  me.join(3, "d");
+  me.wait(200);
+  return me;
+}
+
+/** A neighbour tells a route to x. */
+const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
+  frame.route("x", cost, seq, X);
+const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
+const request = (seq: number, hops: number = 9) => (frame: LinkFrameWriter) =>
+  frame.seqRequest("x", X, seq, hops);
+
+const requests = (lines: string[]) => lines.filter((line) => line.includes("request"));
+
+/** x was 2 away by b and is lost; c and d offer it by detours that may lead through us. */
+function starved(): Script {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, x(5));
+  me.tell(3, x(4));
+  me.tell(1, retractX);
+  return me;
+}
+
+// ── starving ────────────────────────────────────────────────────────────────
+
+test("a starved destination is withdrawn, and a fresher word asked for by the nearest offer", () => {
+  const me = starved();
+  assert.deepEqual(me.wait(60).sort(), [
+    "> 2: [retract x]",
+    "> 3: [request x by 500 #8 255 hops]",
+    "> 3: [retract x]",
+  ]);
+});
+
+test("bad news that is on its way makes asking vain: nothing is asked for 20 ms", () => {
+  const me = starved();
+  assert.deepEqual(requests(me.wait(19)), []);
+  me.tell(2, retractX);
+  me.tell(3, retractX);
+  assert.deepEqual(requests(me.wait(60_000)), []);
+});
+
+test("asking is repeated to all who offer it, less and less often, and ends", () => {
+  const me = starved();
+  const times: number[] = [];
+  const asked = new Set<string>();
+  while (me.now < 8_000) {
+    for (const line of requests(me.wait(1))) {
+      times.push(Math.round(me.now / 10) * 10);
+      asked.add(line.slice(0, 3));
+    }
+    for (const link of [1, 2, 3]) me.tell(link, (frame) => frame.pong(0));
+  }
+  const start = times[0]!;
+  const waits = [...new Set(times.map((time) => time - start))];
+  assert.equal(waits.length, 4);
+  for (const [i, expected] of [0, 250, 750, 1_750].entries()) {
+    assert(Math.abs(waits[i]! - expected) <= 20, `${waits}`);
+  }
+  assert.deepEqual([...asked].sort(), ["> 2", "> 3"]);
+  assert.equal(me.mesh.reaches("x"), false);
+});
+
+test("the application is told of a loss only when there is no hope", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, x(5));
+  assert.deepEqual(me.tell(1, retractX), ["! route x held"]);
+  assert.equal(me.mesh.reaches("x"), true);
+  const news = me.wait(5_000).filter((line) => line.startsWith("!"));
+  assert.deepEqual(news, ["! route x 0"]);
+});
+
+test("with no offer left, there is hope for half a second: neighbours may be searching", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  assert.deepEqual(me.tell(1, retractX), ["! route x held"]);
+  assert.deepEqual(me.wait(499).filter((line) => line.startsWith("!")), []);
+  assert.deepEqual(me.wait(2).filter((line) => line.startsWith("!")), ["! route x 0"]);
+});
+
+test("with no neighbour of our kind left, there is no hope", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.tell(1, x(2));
+  assert.deepEqual(me.down(1).filter((line) => line.startsWith("!")), [
+    "! route b 0",
+    "! route x 0",
+  ]);
+});
+
+test("a newer word ends the search, and is told at once to those who lost the route", () => {
+  const me = starved();
+  me.wait(60);
+  assert.deepEqual(me.tell(3, x(4, 8)), ["! route x 4 d"]);
+  assert.deepEqual(me.wait(5), ["> 2: [route x 5 by 500 #8]"]);
+  assert.deepEqual(me.wait(20), ["> 1: [route x 5 by 500 #8]"]); // It had not: no hurry.
+  assert.deepEqual(requests(me.wait(9_000)), []);
+});
+
+test("a new offer after giving up is looked into again", () => {
+  const me = starved();
+  me.wait(8_000);
+  me.tell(2, x(9));
+  assert.deepEqual(requests(me.wait(60)).length, 1);
+});
+
+// ── answering ───────────────────────────────────────────────────────────────
+
+test("asked for a fresher word of our own, we give exactly one, to who asked", () => {
+  const me = three();
+  const before = me.mesh.told(1).get("me")!.seq;
+  const next = before % 65_535 + 1;
+  me.tell(1, (frame) => frame.seqRequest("me", LIFE, next, 5));
+  assert.deepEqual(sent(me.wait(20)), ["> 1: [route me 1 by 1000]"]);
+  assert.equal(me.mesh.told(1).get("me")!.seq, next);
+  assert.equal(me.mesh.told(2).get("me")!.seq, before);
+});
+
+test("asked for a word that we have given, we give it, and no newer one", () => {
+  const me = three();
+  const { seq } = me.mesh.told(1).get("me")!;
+  me.tell(1, (frame) => frame.seqRequest("me", LIFE, seq, 5));
+  assert.deepEqual(sent(me.wait(20)), ["> 1: [route me 1 by 1000]"]);
+  assert.equal(me.mesh.told(1).get("me")!.seq, seq);
+});
+
+test("fresh words about ourselves are rationed, however many ask", () => {
+  const me = three();
+  const start = me.mesh.told(1).get("me")!.seq;
+  for (let i = 0; i < 1_000; i++) {
+    const next = me.mesh.told(1).get("me")!.seq % 65_535 + 1;
+    me.tell(1, (frame) => frame.seqRequest("me", LIFE, next, 5));
+    me.wait(10);
+  }
+  const given = (me.mesh.told(1).get("me")!.seq - start + 65_535) % 65_535;
+  assert(given <= 20 + 10 * 10 + 1, `${given} words in 10 s`);
+});
+
+test("who asks for what we have is answered at once", () => {
+  const me = three();
+  me.tell(1, x(2, 8));
+  me.wait(200);
+  me.tell(2, request(8));
+  assert.deepEqual(sent(me.wait(7)), ["> 2: [route x 3 by 500 #8]"]);
+});
+
+test("who asks for what we do not have is passed on along our route, one hop less", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, request(8));
+  assert.deepEqual(sent(me.wait(20)), ["> 1: [request x by 500 #8 8 hops]"]);
+  me.tell(1, x(2, 8));
+  assert.deepEqual(sent(me.wait(20)), ["> 2: [route x 3 by 500 #8]"]); // Nobody else has asked.
+});
+
+test("who asks through us while it is our own next hop is passed on to somebody else", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.tell(3, x(6));
+  me.wait(200);
+  me.tell(1, request(8));
+  assert.deepEqual(sent(me.wait(20)), ["> 3: [request x by 500 #8 8 hops]"]);
+});
+
+test("the same question from several is passed on once, and all are answered", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, request(8));
+  me.tell(3, request(8));
+  assert.equal(requests(me.wait(20)).length, 1);
+  me.tell(1, x(2, 8));
+  assert.deepEqual(sent(me.wait(20)).map((line) => line.slice(0, 3)).sort(), ["> 2", "> 3"]);
+});
+
+test("a request goes no further than it may", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(2, request(8, 1));
+  assert.deepEqual(sent(me.wait(500)), []);
+});
+
+test("requests for others are rationed for each neighbour", () => {
+  const me = three();
+  me.tell(1, (frame) => {
+    for (let i = 0; i < 200; i++) frame.route(`x${i}`, 2, 7, X);
+  });
+  me.wait(1_000);
+  let passedOn = 0;
+  for (let round = 0; round < 100; round++) {
+    me.tell(2, (frame) => {
+      for (let i = 0; i < 200; i++) frame.seqRequest(`x${i}`, X, 8 + round, 9);
+    });
+    for (const line of me.wait(300)) passedOn += line.split("request").length - 1;
+  }
+  assert(passedOn <= 2_000 + 100 * 31, `${passedOn} of 20,000 passed on in 30 s`);
+});
+
+test("a request for nobody we know is not passed on", () => {
+  const me = three();
+  me.tell(2, (frame) => frame.seqRequest("nobody", 1, 1, 9));
+  assert.deepEqual(sent(me.wait(500)), []);
+});
+
+// ── something better ────────────────────────────────────────────────────────
+
+test("a better way that cannot be trusted yet is asked for after 300 ms, every 5 s at most", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200); // Told as 3.
+  me.tell(1, x(8, 8)); // A newer word, but a long way.
+  me.wait(200);
+  me.tell(2, x(4)); // Shorter, but of the old word.
+  assert.deepEqual(requests(me.wait(299)), []);
+  assert.deepEqual(requests(me.wait(10)), ["> 2: [request x by 500 #9 255 hops]"]);
+  assert.deepEqual(requests(me.wait(4_900)), []);
+  assert.deepEqual(requests(me.wait(200)).length, 1);
+  me.tell(2, x(4, 9));
+  assert.equal(me.routes().at(-1), "x 4 c");
+  assert.deepEqual(requests(me.wait(20_000)), []);
+});
+
+test("a better way that is gone within 300 ms is not asked for", () => {
+  const me = three();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(1, x(8, 8));
+  me.tell(2, x(4));
+  me.tell(2, retractX);
+  assert.deepEqual(requests(me.wait(9_000)), []);
+});
+
+// ── proxies ─────────────────────────────────────────────────────────────────
+
+test("asked for a fresher word of an old peer for which we speak, we give it", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(2, "old");
+  me.wait(200);
+  const { origin, seq } = me.mesh.told(1).get("old")!;
+  me.tell(1, (frame) => frame.seqRequest("old", origin, seq + 1, 5));
+  assert.deepEqual(sent(me.wait(20)), [`> 1: [route old 2 by us #${seq + 1}]`]);
+});
+
+test("our own word for an old peer, coming back by a detour, is never used", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(2, "old");
+  me.wait(200);
+  const { origin } = me.mesh.told(1).get("old")!;
+  me.tell(1, (frame) => frame.route("old", 3, 9, origin));
+  me.down(2);
+  me.wait(10_000);
+  assert.deepEqual(me.routes(), ["b 1 b"]);
+});
