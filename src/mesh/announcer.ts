@@ -120,6 +120,7 @@ export class Announcer {
     if (host === undefined) return;
     for (const neighbour of neighbours.values()) {
       if (neighbour.kind !== "modern" || neighbour === except) continue;
+      if (neighbour.address === record.host) continue;
       const { told } = neighbour;
       if (told.origin(host.id) !== record.origin) continue; // It will be told with the route.
       if (told.cost(host.id) === 0) {
@@ -281,6 +282,7 @@ export class Announcer {
       this.#send(neighbour);
       this.#writer.route(address, cost, seq, unsigned);
     }
+    if (address === neighbour.address) return; // Whoever has its name, it knows what it offers.
     const kept = knows && (before > 0 || seconds(now) - (note >> FLAG_BITS) < SERVICES_KEPT);
     if (kept) return;
     for (const record of this.#core.records.of(address, origin)) neighbour.dueServices.add(record);

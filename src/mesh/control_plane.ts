@@ -655,7 +655,7 @@ export class ControlPlane {
         this.reselect(destination, now);
       }
       const { search } = destination;
-      if (search && !search.starving && !search.betterDue && search.requesters.size === 0) {
+      if (search?.askAt === Infinity && !search.betterDue && search.requesters.size === 0) {
         destination.search = null;
       }
     }

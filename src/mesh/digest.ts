@@ -31,15 +31,16 @@ class Sum {
 
 /** What we have told a neighbour. */
 export function toldDigest(core: Core, neighbour: Neighbour): LinkDigest {
-  return digestOf(core, neighbour.told);
+  return digestOf(core, neighbour.told, neighbour.address);
 }
 
 /** What a neighbour has told us. */
 export function offeredDigest(core: Core, neighbour: Neighbour): LinkDigest {
-  return digestOf(core, neighbour.offers);
+  return digestOf(core, neighbour.offers, core.identity.address);
 }
 
-function digestOf({ routes, records }: Core, ledger: Ledger): LinkDigest {
+/** @param listener Whoever is told; it is not told of services at its own address. */
+function digestOf({ routes, records }: Core, ledger: Ledger, listener: string): LinkDigest {
   const routeSum = new Sum();
   const serviceSum = new Sum();
   for (const { id, address } of [routes.self, ...routes.values()]) {
@@ -47,6 +48,7 @@ function digestOf({ routes, records }: Core, ledger: Ledger): LinkDigest {
     if (cost === 0) continue;
     const origin = ledger.origin(id);
     routeSum.add(hashName(address), cost, ledger.seq(id), origin);
+    if (address === listener) continue;
     for (const { name, load, version } of records.of(address, origin)) {
       if (load > 0) serviceSum.add(hashName(address), hashName(name), load, version, origin);
     }

@@ -19,8 +19,9 @@ const MAX_SETTLE = 200;
 /** From asking until we ask again, in ms; twice as long each time. */
 const RETRY = 250;
 
-/** How often we ask before we give up. */
+/** How often we ask before there is no hope; from then on, rarely, up to so long apart, in ms. */
 const TRIES = 4;
+const MAX_RETRY = 60_000;
 
 /** From seeing a better way that cannot be trusted until we ask for it, in ms. */
 const BETTER_DELAY = 300;
@@ -166,9 +167,11 @@ export class Searches {
     }
   }
 
+  /** There is no hope: the application is told. */
   #stop(destination: Destination, search: Search, now: number): void {
-    search.starving = false;
     search.askAt = Infinity;
+    if (!search.starving) return;
+    search.starving = false;
     this.#giveUp(destination, now);
   }
 
@@ -185,15 +188,16 @@ export class Searches {
   #askAt(destination: Destination, search: Search, at: number): void {
     search.askAt = at;
     this.#core.agenda.add(at, (now) => {
-      if (search.askAt === at && search.starving) this.#ask(destination, search, now);
+      if (search.askAt === at) this.#ask(destination, search, now);
     });
   }
 
   /** Asks the most promising neighbour first, and then all of them. */
   #ask(destination: Destination, search: Search, now: number): void {
     const best = this.#best(destination, null);
-    if (best === null || search.tries >= TRIES) {
-      return this.#stop(destination, search, now);
+    if (best === null || (search.starving && search.tries >= TRIES)) {
+      this.#stop(destination, search, now);
+      if (best === null) return; // Any new offer begins a new search.
     }
     const everybody = [...this.#core.neighbours.values()].filter((neighbour) =>
       this.#offers(destination, neighbour)
@@ -201,7 +205,7 @@ export class Searches {
     for (const neighbour of search.tries === 0 ? [best] : everybody) {
       this.#requestFrom(destination, search, neighbour, now);
     }
-    this.#askAt(destination, search, now + RETRY * 2 ** search.tries++);
+    this.#askAt(destination, search, now + Math.min(MAX_RETRY, RETRY * 2 ** search.tries++));
   }
 
   #requestFrom(

@@ -92,8 +92,8 @@ test("A drop event carries the error, and the packet if it was one", () => {
 test("A conflict event carries the address that two routers use", {
   timeout: 10_000,
 }, async () => {
-  const { routers: [a, b], clock } = await chain(["a", "b"]);
-  const other = new Router("a", { clock, random: seededRandom(2) });
+  const { routers: [a, b], clock } = await chain(["a", "b"], { incarnation: 100 });
+  const other = new Router("a", { clock, random: seededRandom(2), incarnation: 107 });
   const events: ConflictEvent[] = [];
   for (const router of [a, other]) {
     router.addEventListener("conflict", (event) => events.push(event));

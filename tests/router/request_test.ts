@@ -170,7 +170,11 @@ test("Router.request() is answered late while another way is looked for: no loss
   join(f, a); // A ring: the other way to c is longer than what a has told others.
   c.registerService("ping", (_packet, reply) => void reply("pong"));
   await clock.rest();
-  const told = record(a);
+  const told: string[] = [];
+  a.addEventListener("route", ({ address, cost, via }) => {
+    if (address === "c") told.push(`${cost} via ${via}`);
+  });
+  a.addEventListener("service", ({ service, capacity }) => told.push(`${service}: ${capacity}`));
   const cut = clock.now();
   b.removeChannel(links[1][0]);
   while (a.routes().some(({ address }) => address === "c")) await clock.pass(1);
@@ -181,7 +185,7 @@ test("Router.request() is answered late while another way is looked for: no loss
   assert.equal((await clock.until(call)).text(), "pong");
   assert(clock.now() - cut < 1_000, `after ${clock.now() - cut} ms`);
   await clock.rest();
-  assert.deepEqual(told.sort(), ["route c: 4 via f", "route d: 3 via f"]);
+  assert.deepEqual(told, ["4 via f"]);
 });
 
 test("Router.request() fails at its timeout, and not before", { timeout: 10_000 }, async () => {

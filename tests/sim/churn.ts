@@ -22,12 +22,12 @@ import {
 /** Shapes by name; each seed takes the next. */
 export const SHAPES: readonly [name: string, make: (seed: number) => Topology][] = [
   ["ring", () => ring(8)],
-  ["random", (seed) => randomDegree(14, 4, seed)],
+  ["random graph", (seed) => randomDegree(14, 4, seed)],
   ["grid", () => grid(4, 3)],
   ["tree", (seed) => tree(10, seed)],
   ["full mesh", () => fullMesh(6)],
-  ["scale-free", (seed) => scaleFree(14, 2, seed)],
-  ["geometric", (seed) => geometric(14, 5, seed)],
+  ["scale-free graph", (seed) => scaleFree(14, 2, seed)],
+  ["geometric graph", (seed) => geometric(14, 5, seed)],
   ["star", () => star(7)],
   ["line", () => line(8)],
 ];

@@ -33,7 +33,7 @@ const SEEDS_PER_SHAPE = 3;
 const EVENTS = 25;
 
 SHAPES.forEach(([name], shape) => {
-  test(`A ${name} keeps every promise, whatever happens to it`, () => {
+  test(`A network in the shape of a ${name} keeps every promise, whatever happens to it`, () => {
     const failures: string[] = [];
     for (let round = 1; round <= SEEDS_PER_SHAPE; round++) {
       churn(1, EVENTS, (line) => failures.push(line), round * SHAPES.length + shape);

@@ -3,8 +3,8 @@
  *
  *     deno task sim [--large] [--mixed [SEEDS]] [--churn [SEEDS]] [--only NAME] [--snapshot FILE]
  *
- * Without an argument: the networks that take a few minutes together. `--only` takes a part of a
- * network's name, or "none". With `--snapshot`, the tables are written to a file, too.
+ * Without an argument: the networks that take a few minutes together. `--only` takes a network's name
+ * or a part of it, or "none". With `--snapshot`, the tables are written to a file, too.
  *
  * @module
  */
@@ -46,8 +46,11 @@ function seeds(count: number): number {
   return Number(positionals[0] ?? count);
 }
 
-const cases = [...CASES, ...(values.large ? [largeCase()] : [])]
-  .filter(({ subject }) => subject.name.includes(values.only));
+const all = [...CASES, ...(values.large ? [largeCase()] : [])];
+const exact = all.filter(({ subject }) => subject.name === values.only);
+const cases = exact.length > 0
+  ? exact
+  : all.filter(({ subject }) => subject.name.includes(values.only));
 for (const one of cases) {
   const started = performance.now();
   const measured = measure(one.subject);
@@ -89,11 +92,10 @@ The cores are the real ones; links, time and chance are simulated, and the same 
 run. A packet takes 5 to 15 ms over a link, links keep the order and lose nothing, and both ends of
 a link notice at once when it goes. _Records_ are offers, withdrawals and requests of one route;
 they count once for each link that they are sent over. Costs are averages over several events, times
-are the longest of them; a _loop_ is a change of a next hop that closes a circle, looked for at every
-change. A node dies for all its neighbours at once, and comes back as a new one. _Lost probes_ are
-packets that 20 pairs send, 100 each second, while a link on their way is cut: those on the link at
-that moment are not counted, for no router can save them.
+are the longest of them; a _loop_ is a change of a next hop that closes a circle, looked for at
+every change. A node dies for all its neighbours at once, and comes back as a new one. _Lost probes_
+are packets that 20 pairs send, 100 each second, while a link on their way is cut: those on the link
+at that moment are not counted, for no router can save them.
 
-${parts.join("\n\n")}
-`;
+${parts.join("\n\n")}`.trimEnd() + "\n";
 }

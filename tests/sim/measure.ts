@@ -102,13 +102,16 @@ export function measure(subject: Subject): Measured {
   return { ...experiment.result(), heap: heap(subject) };
 }
 
+/** Below so many nodes, what they remember is lost in what the runtime does. */
+const MIN_NODES = 100;
+
 /**
  * Memory that a core takes for each of its destinations, in bytes; `NaN` where the garbage cannot
  * be collected first.
  */
 function heap(subject: Subject): number {
   const { gc } = globalThis as { gc?: () => void };
-  if (gc === undefined) return NaN;
+  if (gc === undefined || subject.nodes < MIN_NODES) return NaN;
   const used = () => {
     gc();
     const { heapUsed, external } = process.memoryUsage();
