@@ -170,6 +170,14 @@ export class Announcer {
     this.#flush(neighbour, now);
   }
 
+  /** Tells a neighbour what is due at once if it does not know yet who is there at an address. */
+  introduce(neighbour: Neighbour, address: string, now: number): void {
+    const { routes } = this.#core;
+    const destination = address === routes.self.address ? routes.self : routes.get(address);
+    if (destination === undefined || neighbour.told.cost(destination.id) > 0) return;
+    if ((neighbour.told.note(destination.id) & DIRTY) !== 0) this.#flush(neighbour, now);
+  }
+
   /** Says goodbye at once. */
   leave(neighbour: Neighbour, now: number): void {
     neighbour.dueSignals.push({ kind: "bye", reason: 0 });

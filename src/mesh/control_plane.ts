@@ -165,6 +165,11 @@ export class ControlPlane {
     }
   }
 
+  /** A packet is about to go to a neighbour: it must know whom to answer. */
+  introduce(neighbour: Neighbour, address: string, now: number): void {
+    this.#announcer.introduce(neighbour, address, now);
+  }
+
   /** Takes a packet with `net` set. */
   receive(neighbour: Neighbour, packet: Packet, now: number): void {
     try {
@@ -425,6 +430,7 @@ export class ControlPlane {
       this.core.routes.offer(destination, neighbour, 0, 0, 0);
       if (destination !== this.core.routes.self) this.reselect(destination, now);
     }
+    if (stale !== null) this.#services.settle(neighbour, now);
     if (neighbour.refused > 0) return;
     if (agree(digest, offeredDigest(this.core, neighbour))) {
       neighbour.differs = false;
@@ -441,6 +447,7 @@ export class ControlPlane {
     neighbour.stale = new Set(
       [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
     );
+    this.#services.doubt(neighbour);
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 
@@ -604,8 +611,8 @@ export class ControlPlane {
 
   #drop(neighbour: Neighbour, error: ChannelError, now: number): void {
     const { link } = neighbour;
-    this.linkDown(link, now);
     this.core.emit({ kind: "close", link, error });
+    this.linkDown(link, now);
   }
 
   // ── time ──────────────────────────────────────────────────────────────────

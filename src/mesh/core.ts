@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Agenda } from "./agenda.ts";
+import type { Agenda } from "./agenda.ts";
 import type { Effect, LinkId, RouteInfo } from "./effects.ts";
 import type { Identity } from "./identity.ts";
 import type { RouteTable } from "./route_table.ts";

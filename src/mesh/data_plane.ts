@@ -39,6 +39,7 @@ export class DataPlane {
   readonly #core: Core;
   readonly #isStarving: (destination: Destination) => boolean;
   readonly #instances: (service: string) => string[];
+  readonly #introduce: (neighbour: Neighbour, address: string, now: number) => void;
   readonly #seen: SeenCache = new SeenCache();
   readonly #ids: PacketIds = new PacketIds();
   readonly #held: Map<Destination, Held[]> = new Map();
@@ -50,10 +51,12 @@ export class DataPlane {
     core: Core,
     isStarving: (destination: Destination) => boolean,
     instances: (service: string) => string[],
+    introduce: (neighbour: Neighbour, address: string, now: number) => void,
   ) {
     this.#core = core;
     this.#isStarving = isStarving;
     this.#instances = instances;
+    this.#introduce = introduce;
   }
 
   /** Brings a packet on its way; `from` is who sent it to us, `null` the application. */
@@ -140,6 +143,7 @@ export class DataPlane {
         return this.#unreachable(packet, `"${packet.dst}" is where it came from`);
       }
     }
+    if (to.kind === "modern") this.#introduce(to, packet.src, now);
     packet.nxt = to.address;
     packet.trailer = to.kind === "modern" ? this.#trailer(packet, destination) : null;
     emit({ kind: "transmit", link: to.link, packet });

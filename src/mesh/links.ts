@@ -258,7 +258,7 @@ export class Links {
     this.#core.agenda.add(at, (now) => {
       if (!isSame()) return;
       const silent = now - neighbour.heardAt;
-      if (silent >= neighbour.deadAfter) {
+      if (silent >= neighbour.deadAfter - 1) { // Sums of times are not exact.
         const why = `nothing was heard for ${Math.round(silent / 1_000)} s`;
         const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
         return this.#hooks.drop(neighbour, error, now);

@@ -8,7 +8,7 @@
  */
 
 import { PacketError } from "../errors.ts";
-import { Packet } from "../wire/packet.ts";
+import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
@@ -59,6 +59,7 @@ export class Mesh {
       control.core,
       (destination) => control.searches.isStarving(destination),
       (service) => this.instances(service),
+      (neighbour, address, now) => control.introduce(neighbour, address, now),
     );
     control.watcher = {
       found: (destination, now) => data.release(destination, now),

@@ -9,7 +9,7 @@
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
-import { nextSequence } from "./sequence.ts";
+import { nextSequence, seconds } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
 
 /** Keeps the services that can be used in step with routes and records. */
@@ -62,9 +62,10 @@ export class ServicePlane {
     if (origin >= 0 && origin < destination.newest) return true;
     const record = records.accept(host, origin, name, load, version, now);
     if (record === "full") return false;
+    const known = typeof record === "object" ? record : records.get(host, origin, name)!;
+    from.staleServices.delete(known);
     if (record === "known") {
-      const known = records.get(host, origin, name);
-      if (known?.version === version) from.dueServices.delete(known); // It knows.
+      if (known.version === version) from.dueServices.delete(known); // It knows.
       return true;
     }
     this.#announcer.serviceNews(record, from, now);
@@ -72,6 +73,31 @@ export class ServicePlane {
       this.refresh(destination, now);
     }
     return true;
+  }
+
+  /** A neighbour is about to tell all again: notes the services at hosts that it leads to. */
+  doubt(neighbour: Neighbour): void {
+    const { routes, records } = this.#core;
+    for (const { address, origin, selected } of routes.values()) {
+      if (selected !== neighbour) continue;
+      for (const record of records.of(address, origin)) {
+        if (record.load > 0) neighbour.staleServices.add(record);
+      }
+    }
+  }
+
+  /** It has told all again: what it has left out, where it still leads, is gone. */
+  settle(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    const gone = [...neighbour.staleServices];
+    neighbour.staleServices.clear();
+    for (const record of gone) {
+      const host = routes.get(record.host);
+      if (host?.selected !== neighbour || host.origin !== record.origin) continue;
+      record.load = 0;
+      record.goneAt = seconds(now);
+      this.refresh(host, now);
+    }
   }
 
   /** The way to a host has changed, or what is said of its services: takes it over. */

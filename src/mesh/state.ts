@@ -212,6 +212,8 @@ export class Neighbour {
   differs: boolean = false;
   /** While it tells us all again: what it has not yet named. */
   stale: Set<Destination> | null = null;
+  /** The same of services at hosts that it leads to. */
+  readonly staleServices: Set<ServiceRecord> = new Set();
 
   // ── old peers ─────────────────────────────────────────────────────────────
 
@@ -271,6 +273,7 @@ export class Neighbour {
     this.serviceCount = 0;
     this.toldServices.clear();
     this.stale = this.audit = null;
+    this.staleServices.clear();
     this.differs = this.withdrewItself = this.flooded = false;
     this.refused = 0;
     this.queryAt =

@@ -8,72 +8,17 @@
  * @module
  */
 
-import process from "node:process";
 import {
-  type CreateRouter,
   inspectQuiet,
   Invariants,
   type QuietReport,
   seededRandom,
   SimulatedNetwork,
   type SimulatedNode,
-  type Topology,
 } from "../../src/testing/mod.ts";
 import { Packet } from "../../src/wire/mod.ts";
-
-/** A network to measure in. */
-export interface Subject {
-  name: string;
-  nodes: number;
-  topology: Topology;
-  seed: number;
-  /** Links to cut, and nodes to end, one after the other. */
-  events: number;
-  /** Partitions. */
-  partitions: number;
-  /** How many nodes advertise themselves; all unless it is said. */
-  origins?: number;
-  /** Makes the router of a node that is no mesh core. */
-  router?: (node: number) => CreateRouter | undefined;
-  /** For how long ways are watched after an event, in ms. */
-  watched?: number;
-}
-
-/** Figures by name: records by node, times in ms; times are the longest, costs are averages. */
-export interface Measured {
-  coldRecords: number;
-  coldFrames: number;
-  coldReachable: number;
-  coldOptimal: number;
-  /** Time of this machine for each record, simulator included, in µs. */
-  coldMicroseconds: number;
-  cutRecords: number;
-  cutRestored: number;
-  cutOptimal: number;
-  cutOutageMean: number;
-  deathRecords: number;
-  deathClean: number;
-  restartRecords: number;
-  partitionRecords: number;
-  healRecords: number;
-  loops: number;
-  /** Feasible distances that rose. */
-  rises: number;
-  /** Ghosts, missing routes, circles and disagreements at every rest, added up. */
-  faults: number;
-  ghostsAfterDeath: number;
-  missing: number;
-  persistentLoops: number;
-  stretch: number;
-  probes: number;
-  probesLost: number;
-  /** Control traffic by neighbour and second when nothing happens. */
-  idleBytes: number;
-  /** Memory of a core for each of its destinations. */
-  heap: number;
-  /** The first faults in words. */
-  words: string[];
-}
+import type { Measured, Subject } from "./figures.ts";
+import { heap } from "./memory.ts";
 
 /** Between two looks at all ways, in ms. */
 const LOOK = 5;
@@ -100,36 +45,6 @@ export function measure(subject: Subject): Measured {
   if (subject.events > 0) experiment.probe();
   experiment.idle();
   return { ...experiment.result(), heap: heap(subject) };
-}
-
-/** Below so many nodes, what they remember is lost in what the runtime does. */
-const MIN_NODES = 100;
-
-/**
- * Memory that a core takes for each of its destinations, in bytes; `NaN` where the garbage cannot
- * be collected first.
- */
-function heap(subject: Subject): number {
-  const { gc } = globalThis as { gc?: () => void };
-  if (gc === undefined || subject.nodes < MIN_NODES) return NaN;
-  const used = () => {
-    gc();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const { nodes, topology, origins = nodes } = subject;
-  const random = seededRandom(subject.seed);
-  const network = new SimulatedNetwork({
-    delay: () => 5 + 10 * random(),
-    ...{ random, encode: false, record: false },
-  });
-  for (let i = 0; i < nodes; i++) {
-    network.start(name(i), i >= origins ? { mesh: { hidden: true } } : {});
-  }
-  for (const [a, b] of topology) network.connect(name(a), name(b));
-  const before = used(); // Nodes and links are there; not what they learn.
-  network.settle(LIMIT);
-  return (used() - before) / (nodes * (origins - 1));
 }
 
 /** One network, and what has been seen in it. */

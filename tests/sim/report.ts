@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Measured } from "./measure.ts";
+import type { Measured } from "./figures.ts";
 import { type Case, type Row, ROWS } from "./subjects.ts";
 
 /** A table: a row for each figure, with its target where it has one. */

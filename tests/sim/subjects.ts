@@ -5,7 +5,7 @@
  */
 
 import { grid, randomDegree, ring } from "../../src/testing/mod.ts";
-import type { Measured, Subject } from "./measure.ts";
+import type { Measured, Subject } from "./figures.ts";
 
 /** A figure: how it is called, and how it is written. */
 export interface Row {
