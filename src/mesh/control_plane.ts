@@ -423,8 +423,12 @@ export class ControlPlane {
 
   /** A neighbour of our kind says what all that it has told us comes to. */
   heardDigest(neighbour: Neighbour, digest: LinkDigest, now: number): void {
-    const { stale } = neighbour;
+    const { stale, offers } = neighbour;
     neighbour.stale = null;
+    const itself = this.core.routes.get(neighbour.address); // What was asked may have been lost.
+    if (itself && offers.cost(itself.id) > 0) {
+      this.#compare(itself, neighbour, offers.seq(itself.id), offers.origin(itself.id), now);
+    }
     for (const destination of stale ?? []) { // It has told all again but this.
       if (neighbour.offers.cost(destination.id) === 0) continue;
       this.core.routes.offer(destination, neighbour, 0, 0, 0);

@@ -94,7 +94,9 @@ export class ServiceRecords {
     if (word === null) return "full";
     const known = word.records.get(name);
     if (known !== undefined) {
-      if (!isNewer(version, known.version)) return "known";
+      // Of two lives that began in the same second, the one that does not offer it is right.
+      const removed = version === known.version && load === 0 && known.load > 0;
+      if (!removed && !isNewer(version, known.version)) return "known";
       known.load = load;
       known.version = version;
       known.goneAt = seconds(now);

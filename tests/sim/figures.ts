@@ -30,7 +30,7 @@ export interface Measured {
   coldFrames: number;
   coldReachable: number;
   coldOptimal: number;
-  /** Time of this machine for each record, simulator included, in µs. */
+  /** Time of this machine for each record, simulator and checks included, in µs. */
   coldMicroseconds: number;
   cutRecords: number;
   cutRestored: number;
