@@ -1,0 +1,216 @@
+/** Application packets among our own kind: hop limits, packets that wait, packets that go round. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Effect } from "../../src/mesh/effects.ts";
+import { type LinkFrameWriter, Packet, type PacketInit } from "../../src/wire/mod.ts";
+import { Script, sent } from "./script.ts";
+
+const X = 500; // The origin of "x".
+const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
+  frame.route("x", cost, seq, X);
+const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
+
+/** Neighbours b and c, and x behind b, at rest. */
+function withX(cost: number = 2): Script {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "c");
+  me.tell(1, x(cost));
+  me.wait(200);
+  return me;
+}
+
+/** What comes of a packet that c sends. */
+function carried(me: Script, init: PacketInit, link: number = 2): Effect[] {
+  const packet = new Packet({ dst: "x", src: "c", srv: "s", ...init });
+  return me.mesh.receive(link, packet, me.now);
+}
+
+const hopsOf = ([effect]: Effect[]) => effect?.kind === "transmit" ? effect.packet.trailer : null;
+const withHops = (hops: number, counter: number = 0) => ({
+  trailer: { hops, instance: counter && 9, counter },
+});
+
+// ── hop limit ───────────────────────────────────────────────────────────────
+
+test("a packet that sets out may go twice as far as its way is long, and eight hops", () => {
+  const me = withX(5);
+  const packet = new Packet({ dst: "x" });
+  assert.deepEqual(hopsOf(me.mesh.send(packet, me.now)), { hops: 18, instance: 0, counter: 0 });
+});
+
+test("each router takes one hop off, and lets nobody set a limit far beyond the way", () => {
+  const me = withX(5);
+  assert.equal(hopsOf(carried(me, withHops(9)))?.hops, 8);
+  assert.equal(hopsOf(carried(me, withHops(255)))?.hops, 26);
+});
+
+test("a packet without a limit, from an old peer, is given one", () => {
+  const me = withX(5);
+  me.up(3, "old");
+  assert.equal(hopsOf(carried(me, {}, 3))?.hops, 18);
+});
+
+test("a packet whose limit is used up goes no further, but is delivered where it is for", () => {
+  const me = withX();
+  const [drop] = carried(me, withHops(1));
+  assert(drop?.kind === "drop");
+  assert.match(drop.error.message, /forwarded too often on its way to "x"/);
+  assert.equal(carried(me, { dst: "me", ...withHops(1) })[0]?.kind, "deliver");
+});
+
+test("an old peer is sent no trailer", () => {
+  const me = withX();
+  me.up(3, "old");
+  const [effect] = carried(me, { dst: "old", ...withHops(9, 5) });
+  assert(effect?.kind === "transmit" && effect.link === 3);
+  assert.equal(effect.packet.trailer, null);
+});
+
+test("an application cannot set a trailer", () => {
+  const me = withX();
+  const packet = new Packet({ dst: "x", ...withHops(255, 7) });
+  assert.deepEqual(hopsOf(me.mesh.send(packet, me.now)), { hops: 12, instance: 0, counter: 0 });
+});
+
+// ── going round ─────────────────────────────────────────────────────────────
+
+test("a packet is not sent back to an old peer that it came from, but by another way", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(3, "old");
+  me.wait(2_000);
+  me.route(3, "y", 2, "old");
+  me.wait(2_000);
+  assert.equal(carried(me, { dst: "y" }, 3)[0]?.kind, "drop");
+  me.tell(1, (frame) => frame.route("y", 4, 1, 1));
+  assert.deepEqual(me.routes().at(-1), "y 4 b");
+});
+
+test("a packet takes another way without a loop rather than back where it came from", () => {
+  const me = withX();
+  me.tell(2, x(2));
+  const [effect] = carried(me, withHops(9), 1); // b leads to x itself, but has sent it here.
+  assert(effect?.kind === "transmit" && effect.link === 2);
+});
+
+test("a packet that was under way while the route turned round may go back", () => {
+  const me = withX();
+  const [effect] = carried(me, withHops(9), 1);
+  assert(effect?.kind === "transmit" && effect.link === 1);
+  assert.equal(effect.packet.trailer?.hops, 8);
+});
+
+test("a packet of an old peer that comes again over another link goes no further", () => {
+  const me = withX();
+  me.up(3, "old");
+  me.up(4, "older");
+  assert.equal(carried(me, { data: "1" }, 3)[0]?.kind, "transmit");
+  assert.equal(carried(me, { data: "2" }, 4)[0]?.kind, "transmit");
+  const [drop] = carried(me, { data: "1" }, 4);
+  assert(drop?.kind === "drop");
+  assert.match(drop.error.message, /come back/);
+});
+
+test("an old peer may say the same eight times in two seconds, and again after that", () => {
+  const me = withX();
+  me.up(3, "old");
+  const kinds = Array.from({ length: 10 }, () => carried(me, { data: "tick" }, 3)[0]?.kind);
+  assert.deepEqual(kinds, [...Array(8).fill("transmit"), "drop", "drop"]);
+  me.wait(2_001);
+  assert.equal(carried(me, { data: "tick" }, 3)[0]?.kind, "transmit");
+});
+
+test("packets are numbered where routers speak for others, and stopped when they go round", () => {
+  const me = withX();
+  me.tell(1, (frame) => frame.route("o", 2, 1, 0x8000_0001));
+  const numbers = [1, 2].map(() => hopsOf(me.mesh.send(new Packet({ dst: "o" }), me.now))?.counter);
+  assert.deepEqual(numbers, [1, 2]);
+  const passes = Array.from({ length: 5 }, () => carried(me, withHops(9, 77))[0]?.kind);
+  assert.deepEqual(passes, ["transmit", "transmit", "transmit", "drop", "drop"]);
+});
+
+// ── waiting ─────────────────────────────────────────────────────────────────
+
+/** x is lost, and looked for. */
+function starved(): Script {
+  const me = withX();
+  me.tell(2, x(6));
+  me.tell(1, retractX);
+  return me;
+}
+
+test("packets wait while a route is looked for, and go on in order when it is found", () => {
+  const me = starved();
+  assert.deepEqual(me.send({ dst: "x", ctx: 1 }), []);
+  me.wait(100);
+  assert.deepEqual(me.send({ dst: "x", ctx: 2 }), []);
+  assert.deepEqual(carried(me, { ctx: 3, ...withHops(9) }, 1), []);
+  const lines = me.tell(2, x(6, 8)).filter((line) => line.startsWith(">"));
+  assert.deepEqual(lines, [
+    "> 2: src=me dst=x nxt=c ctx=1",
+    "> 2: src=me dst=x nxt=c ctx=2",
+    "> 2: srv=s src=c dst=x nxt=c ctx=3",
+  ]);
+});
+
+test("a packet waits for a second at most", () => {
+  const me = starved();
+  me.send({ dst: "x", ctx: 1 });
+  assert.deepEqual(me.wait(990).filter((line) => line.startsWith("drop")), []);
+  assert.deepEqual(me.wait(20).filter((line) => line.startsWith("drop")), ["drop ERR_NO_ROUTE"]);
+});
+
+test("when there is no hope any more, what waits is dropped at once", () => {
+  const me = starved();
+  me.send({ dst: "x", ctx: 1 });
+  me.tell(2, retractX);
+  assert.deepEqual(me.wait(501).filter((line) => /^drop|^! route x/.test(line)), [
+    "! route x 0",
+    "drop ERR_NO_ROUTE",
+  ]);
+});
+
+test("no more than a megabyte waits, and no more than 1,024 packets for one destination", () => {
+  const me = starved();
+  const data = new Uint8Array(60_000);
+  let waiting = 0;
+  while (me.send({ dst: "x", data }).length === 0) waiting++;
+  assert.equal(waiting, Math.floor((1 << 20) / 60_064));
+  const other = starved();
+  waiting = 0;
+  while (other.send({ dst: "x", data: "1" }).length === 0) waiting++;
+  assert.equal(waiting, 1_024);
+  const found = sent(other.tell(2, x(6, 8)));
+  assert.equal(found.length, 1_024);
+  other.wait(100);
+  other.tell(2, x(9, 8)); // Lost again: there is room again.
+  assert.deepEqual(other.send({ dst: "x" }), []);
+});
+
+test("a packet to somebody whom nobody knows does not wait", () => {
+  const me = withX();
+  assert.deepEqual(me.send({ dst: "nobody" }), ["drop ERR_NO_ROUTE"]);
+});
+
+// ── leaves, and introductions ───────────────────────────────────────────────
+
+test("options.stub: a leaf carries nothing for others", () => {
+  const me = new Script({ stub: true });
+  me.join(1, "b");
+  me.join(2, "c");
+  me.tell(1, x(2));
+  assert.equal(carried(me, {})[0]?.kind, "drop");
+  assert.equal(carried(me, { dst: "me" })[0]?.kind, "deliver");
+  assert.deepEqual(me.send({ dst: "x" }), ["> 1: src=me dst=x nxt=b"]);
+});
+
+test("whoever is sent a packet is first told of its sender, so that it can answer", () => {
+  const me = withX();
+  me.join(3, "d");
+  me.wait(200);
+  me.join(4, "new");
+  const lines = carried(me, { src: "new", ...withHops(9) }, 4);
+  assert.deepEqual(lines.map((effect) => effect.kind === "transmit" && effect.packet.net), [4, 0]);
+});
