@@ -48,7 +48,7 @@ const RECLAIM_INTERVAL = 10_000;
 const RESYNC_INTERVAL = 5_000;
 
 /** Sequence numbers of one origin that are so far apart at the same time are strange. */
-const STRANGE_DISTANCE = 1_000;
+const STRANGE_DISTANCE = 64;
 
 /** Lives that one address may begin within so many seconds before that is strange. */
 const STRANGE_LIVES = 4;
@@ -268,7 +268,7 @@ export class ControlPlane {
   }
 
   /**
-   * One life of one router does not count up by thousands: if two ways say so, two routers have
+   * One life of one router does not count up so fast: if two ways say so, two routers have
    * begun their lives in the same second. The one that is behind is asked for what the other has
    * said, and will know that it has not.
    */

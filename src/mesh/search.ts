@@ -188,7 +188,8 @@ export class Searches {
   #askAt(destination: Destination, search: Search, at: number): void {
     search.askAt = at;
     this.#core.agenda.add(at, (now) => {
-      if (search.askAt === at) this.#ask(destination, search, now);
+      const isDue = search.askAt === at && this.#core.routes.holds(destination);
+      if (isDue) this.#ask(destination, search, now);
     });
   }
 
@@ -227,8 +228,9 @@ export class Searches {
 
   #askBetter(destination: Destination, search: Search, now: number): void {
     search.betterDue = false;
+    if (!this.#core.routes.holds(destination)) return;
     const better = this.#better(destination);
-    if (better === null || !this.#core.routes.holds(destination)) return;
+    if (better === null) return;
     search.betterAt = now + BETTER_INTERVAL;
     this.#requestFrom(destination, search, better, now);
     this.considerBetter(destination, now); // Once more, should this come to nothing.

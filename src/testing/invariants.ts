@@ -72,7 +72,8 @@ export class Invariants {
     this.#strict = options.strict ?? true;
     this.nextHops = new NextHops(network);
     this.#unwatch = network.watch((node, effect) => {
-      if (effect.kind === "route") this.#changed(node, effect.route.address);
+      if (effect.kind !== "route") return;
+      this.#changed(node, effect.route.address, effect.route.cost);
     });
   }
 
@@ -93,7 +94,9 @@ export class Invariants {
     this.#unwatch();
   }
 
-  #changed(node: SimulatedNode, address: string): void {
+  #changed(node: SimulatedNode, address: string, cost: number): void {
+    // What a table has lost already may be told again, as hope is given up: that is no change.
+    if (cost === 0 && this.nextHops.after(node, address) === null) return;
     this.changes++;
     this.changedAt = this.#network.now;
     this.nextHops.update(node, address);

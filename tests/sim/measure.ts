@@ -35,16 +35,83 @@ const PROBED_PAIRS = 20;
 /** How long a network may take to come to rest, in ms. */
 const LIMIT = 600_000;
 
-/** Measures everything in one network. */
+/**
+ * Measures everything, each event in a network that has just come to rest from a cold start, with
+ * a seed of its own.
+ */
 export function measure(subject: Subject): Measured {
-  const experiment = new Experiment(subject);
-  experiment.coldStart();
-  for (let i = 0; i < subject.events; i++) experiment.cutOne();
-  for (let i = 0; i < subject.events; i++) experiment.endOne();
-  for (let i = 0; i < subject.partitions; i++) experiment.partition();
-  if (subject.events > 0) experiment.probe();
-  experiment.idle();
-  return { ...experiment.result(), heap: heap(subject) };
+  const notes = new Notes();
+  let { seed } = subject;
+  const fresh = (happen: (experiment: Experiment) => void): void => {
+    const experiment = new Experiment({ ...subject, seed: seed++ }, notes);
+    experiment.coldStart();
+    happen(experiment);
+    experiment.end();
+  };
+  for (let i = 0; i < subject.events; i++) fresh((experiment) => experiment.cutOne());
+  for (let i = 0; i < subject.events; i++) fresh((experiment) => experiment.endOne());
+  for (let i = 0; i < subject.partitions; i++) fresh((experiment) => experiment.partition());
+  fresh((experiment) => {
+    if (subject.events > 0) experiment.probe();
+    experiment.idle();
+  });
+  return { ...notes.result(), heap: heap(subject) };
+}
+
+/** What has been seen in some networks. */
+export class Notes {
+  readonly #samples: Map<keyof Measured, number[]> = new Map();
+  readonly #words: string[] = [];
+
+  /** Notes a figure. */
+  note(key: keyof Measured, value: number): void {
+    const samples = this.#samples.get(key);
+    if (samples) samples.push(value);
+    else this.#samples.set(key, [value]);
+  }
+
+  /** Notes what is wrong, in words. */
+  tell(words: string[]): void {
+    if (this.#words.length < 10) this.#words.push(...words.slice(0, 3));
+  }
+
+  /** All figures. */
+  result(): Measured {
+    const mean = (key: keyof Measured) => {
+      const samples = this.#samples.get(key) ?? [];
+      return samples.reduce((sum, sample) => sum + sample, 0) / Math.max(1, samples.length);
+    };
+    const max = (key: keyof Measured) => Math.max(0, ...this.#samples.get(key) ?? []);
+    const sum = (key: keyof Measured) => (this.#samples.get(key) ?? []).reduce((a, b) => a + b, 0);
+    return {
+      coldRecords: mean("coldRecords"),
+      coldFrames: mean("coldFrames"),
+      coldReachable: max("coldReachable"),
+      coldOptimal: max("coldOptimal"),
+      coldMicroseconds: mean("coldMicroseconds"),
+      cutRecords: mean("cutRecords"),
+      cutRestored: max("cutRestored"),
+      cutOptimal: max("cutOptimal"),
+      cutOutageMean: mean("cutOutageMean"),
+      deathRecords: mean("deathRecords"),
+      deathClean: max("deathClean"),
+      restartRecords: mean("restartRecords"),
+      partitionRecords: mean("partitionRecords"),
+      healRecords: mean("healRecords"),
+      loops: sum("loops"),
+      rises: sum("rises"),
+      faults: sum("faults"),
+      ghostsAfterDeath: sum("ghostsAfterDeath"),
+      missing: sum("missing"),
+      persistentLoops: sum("persistentLoops"),
+      stretch: max("stretch"),
+      probes: sum("probes"),
+      probesLost: sum("probesLost"),
+      idleBytes: mean("idleBytes"),
+      heap: NaN,
+      words: this.#words,
+    };
+  }
 }
 
 /** One network, and what has been seen in it. */
@@ -53,13 +120,13 @@ export class Experiment {
   readonly invariants: Invariants;
   readonly #subject: Subject;
   readonly #random: () => number;
-  readonly #samples: Map<keyof Measured, number[]> = new Map();
-  readonly #words: string[] = [];
+  readonly #notes: Notes;
   #pairs: [SimulatedNode, SimulatedNode][] = [];
   #completeAt: number = 0;
 
-  constructor(subject: Subject) {
+  constructor(subject: Subject, notes: Notes = new Notes()) {
     this.#subject = subject;
+    this.#notes = notes;
     const { nodes, seed, origins = nodes, router } = subject;
     this.#random = seededRandom(seed);
     this.network = new SimulatedNetwork({
@@ -210,50 +277,22 @@ export class Experiment {
     this.#note("idleBytes", network.traffic.bytes / 60 / ends);
   }
 
-  /** All figures. */
+  /** It is over: what was seen all the time is noted. */
+  end(): void {
+    this.#note("loops", this.invariants.loops);
+    this.#note("rises", this.invariants.rises);
+    this.invariants.stop();
+  }
+
+  /** All figures of this network, once it is over. */
   result(): Measured {
-    const mean = (key: keyof Measured) => {
-      const samples = this.#samples.get(key) ?? [];
-      return samples.reduce((sum, sample) => sum + sample, 0) / Math.max(1, samples.length);
-    };
-    const max = (key: keyof Measured) => Math.max(0, ...this.#samples.get(key) ?? []);
-    const sum = (key: keyof Measured) => (this.#samples.get(key) ?? []).reduce((a, b) => a + b, 0);
-    return {
-      coldRecords: mean("coldRecords"),
-      coldFrames: mean("coldFrames"),
-      coldReachable: max("coldReachable"),
-      coldOptimal: max("coldOptimal"),
-      coldMicroseconds: mean("coldMicroseconds"),
-      cutRecords: mean("cutRecords"),
-      cutRestored: max("cutRestored"),
-      cutOptimal: max("cutOptimal"),
-      cutOutageMean: mean("cutOutageMean"),
-      deathRecords: mean("deathRecords"),
-      deathClean: max("deathClean"),
-      restartRecords: mean("restartRecords"),
-      partitionRecords: mean("partitionRecords"),
-      healRecords: mean("healRecords"),
-      loops: this.invariants.loops,
-      rises: this.invariants.rises,
-      faults: sum("faults"),
-      ghostsAfterDeath: sum("ghostsAfterDeath"),
-      missing: sum("missing"),
-      persistentLoops: sum("persistentLoops"),
-      stretch: max("stretch"),
-      probes: sum("probes"),
-      probesLost: sum("probesLost"),
-      idleBytes: mean("idleBytes"),
-      heap: NaN,
-      words: this.#words,
-    };
+    return this.#notes.result();
   }
 
   // ── how it is seen ────────────────────────────────────────────────────────
 
   #note(key: keyof Measured, value: number): void {
-    const samples = this.#samples.get(key);
-    if (samples) samples.push(value);
-    else this.#samples.set(key, [value]);
+    this.#notes.note(key, value);
   }
 
   #records(): number {
@@ -270,7 +309,7 @@ export class Experiment {
     this.#note("missing", report.missing);
     this.#note("persistentLoops", report.loops);
     this.#note("faults", report.missing + report.ghosts + report.loops + report.disagreements);
-    if (this.#words.length < 10) this.#words.push(...report.faults.slice(0, 3));
+    this.#notes.tell(report.faults);
     return report;
   }
 

@@ -71,6 +71,7 @@ function row(title: string, part: number, kind: LegacyKind, seeds: number): stri
       if (hasCycle(topology, old)) cyclic++;
       continue;
     }
+    experiment.end();
     const result = experiment.result();
     loops += result.persistentLoops;
     ghosts += result.ghostsAfterDeath;
