@@ -7,7 +7,7 @@
  * @module
  */
 
-import { LinkFrameWriter } from "../wire/link_frame.ts";
+import { LinkFrameWriter, MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { NET_LINK } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
@@ -56,7 +56,8 @@ const MAX_COST = 65_534;
 /** Tells our own kind. */
 export class Announcer {
   readonly #core: Core;
-  readonly #writer: LinkFrameWriter = new LinkFrameWriter();
+  readonly #large: LinkFrameWriter = new LinkFrameWriter();
+  #writer: LinkFrameWriter = this.#large;
 
   /** Constructs a new instance. */
   constructor(core: Core) {
@@ -245,6 +246,8 @@ export class Announcer {
   /** Writes everything that is due to a neighbour into as few frames as it takes. */
   #flush(neighbour: Neighbour, now: number): void {
     neighbour.flushAt = Infinity;
+    const { maxFrame } = neighbour;
+    this.#writer = maxFrame === MAX_LINK_FRAME ? this.#large : new LinkFrameWriter(maxFrame);
     this.#pace(neighbour, now);
     const due = neighbour.dirty;
     const rest = due.length > MAX_BATCH ? due.splice(MAX_BATCH) : [];

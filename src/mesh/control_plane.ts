@@ -109,6 +109,7 @@ export class ControlPlane {
       random,
       stub: options.stub ?? false,
       hidden: options.hidden ?? false,
+      throttled: options.throttled ?? false,
       emit,
     };
     this.core = core;
@@ -405,8 +406,10 @@ export class ControlPlane {
         identity.refresh();
         this.#updateSelf();
       }
-    } else {
+    } else if (seq !== 0) { // 0: any word of this life will do.
       this.#claimed(origin, seq, now);
+    } else if (origin > identity.origin) {
+      this.#claimed(origin, 1, now);
     }
     this.#announcer.tell(neighbour, routes.self, now, "answer");
   }
@@ -435,7 +438,11 @@ export class ControlPlane {
       if (destination !== this.core.routes.self) this.reselect(destination, now);
     }
     if (stale !== null) this.#services.settle(neighbour, now);
-    if (neighbour.refused > 0) return;
+    if (neighbour.refused > 0) { // It tells more than we keep; there may be room by now.
+      neighbour.refused = 0;
+      if (this.core.routes.hasRoom) this.#askForAll(neighbour, now);
+      return;
+    }
     if (agree(digest, offeredDigest(this.core, neighbour))) {
       neighbour.differs = false;
     } else if (!neighbour.differs) {
@@ -470,9 +477,12 @@ export class ControlPlane {
     this.#part(neighbour, now);
   }
 
+  /** There is no room. What else the neighbour has to say is heard all the same. */
   #refuse(neighbour: Neighbour, what: string): void {
     if (neighbour.refused++ > 0) return; // Told already.
-    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep "${what}": the table is full`);
+    const why = `Cannot keep "${what}": the table is full`;
+    const error = new ChannelError("ERR_CHANNEL_PROTOCOL", why);
+    this.core.emit({ kind: "drop", packet: null, error });
   }
 
   /** A neighbour tells more than anybody should: what was dropped is asked for when it is over. */

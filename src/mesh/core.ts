@@ -32,6 +32,8 @@ export interface Core {
   readonly stub: boolean;
   /** Whether we do not tell of ourselves. */
   readonly hidden: boolean;
+  /** Whether our timers may run late. */
+  readonly throttled: boolean;
   /** Wants something done. */
   readonly emit: (effect: Effect) => void;
 }

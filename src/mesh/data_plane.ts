@@ -145,7 +145,7 @@ export class DataPlane {
     }
     if (to.kind === "modern") this.#introduce(to, packet.src, now);
     packet.nxt = to.address;
-    packet.trailer = to.kind === "modern" ? this.#trailer(packet, destination) : null;
+    packet.trailer = to.takesTrailers ? this.#trailer(packet, destination) : null;
     emit({ kind: "transmit", link: to.link, packet });
   }
 
@@ -159,7 +159,7 @@ export class DataPlane {
     // Where others speak for the destination, they may disagree, and packets go round.
     if (!isProxied(origin)) return { hops, instance: 0, counter: 0 };
     this.#counter = (this.#counter + 1) >>> 0 || 1;
-    return { hops, instance: this.#core.identity.origin, counter: this.#counter };
+    return { hops, instance: this.#core.identity.proxyOrigin >>> 0, counter: this.#counter };
   }
 
   // ── waiting ───────────────────────────────────────────────────────────────

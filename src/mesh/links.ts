@@ -24,6 +24,9 @@ const OUR_CAPS = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
 /** What a neighbour must be able to do to be of our kind. */
 const NEEDED_CAPS = CAP.seq | CAP.bulk;
 
+/** Every record fits into a link frame of this size, in bytes. */
+const MIN_LINK_FRAME = 524;
+
 /** How long a query may stay unanswered at first, in ms; each retry waits twice as long. */
 const QUERY_RETRY = 1_000;
 
@@ -33,7 +36,7 @@ const QUERY_RETRIES = 5;
 /** A neighbour of our kind that has been silent for so long is pinged, in ms. */
 const PING_AFTER = 10_000;
 
-/** A neighbour that has been silent for so long is gone, in ms: we say so in our hello. */
+/** A neighbour that has been silent for so long is gone, in ms. Our hello says so, for tools. */
 const DEAD_AFTER = 30_000;
 
 /** A neighbour whose timers are throttled, such as a hidden page, may be silent for longer. */
@@ -77,7 +80,7 @@ export class Links {
     this.#announcer = announcer;
     this.#border = border;
     this.#hooks = hooks;
-    this.#role = core.stub ? ROLE.stub : 0;
+    this.#role = (core.stub ? ROLE.stub : 0) | (core.throttled ? ROLE.throttled : 0);
     this.#maxRoutes = maxRoutes;
   }
 
@@ -228,6 +231,12 @@ export class Links {
     neighbour.instance = hello.instance | 0;
     neighbour.session = hello.session;
     neighbour.proven = neighbour.missed = neighbour.doubted = false;
+    neighbour.takesTrailers = (hello.caps & CAP.hops) !== 0;
+    neighbour.takesDigests = (hello.caps & CAP.digest) !== 0;
+    neighbour.maxFrame = Math.max(
+      MIN_LINK_FRAME,
+      Math.min(MAX_LINK_FRAME, hello.maxFrame || Infinity),
+    );
     const patience = (hello.role & ROLE.throttled) !== 0 ? DEAD_AFTER_THROTTLED : DEAD_AFTER;
     neighbour.deadAfter = patience;
     this.#waitForProof(neighbour, now);
@@ -279,7 +288,7 @@ export class Links {
     const at = now + DIGEST_INTERVAL * (0.8 + 0.4 * this.#core.random());
     this.#core.agenda.add(at, (later) => {
       if (!isSame()) return;
-      if (toldDigest(this.#core, neighbour).routes > 0) {
+      if (neighbour.takesDigests && toldDigest(this.#core, neighbour).routes > 0) {
         this.#announcer.signal(neighbour, { kind: "digest" }, later);
       }
       this.#digestLater(neighbour, isSame, later);

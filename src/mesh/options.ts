@@ -40,6 +40,12 @@ export interface MeshOptions {
    */
   hidden?: boolean;
   /**
+   * Tell neighbours that our timers may run late, as in a hidden page, so that they are patient.
+   *
+   * @default {false}
+   */
+  throttled?: boolean;
+  /**
    * When this router started, in seconds since the beginning of 2024; a later life of the same
    * address must have a higher number. Without it, a low one is drawn.
    */

@@ -68,6 +68,11 @@ export class RouteTable {
     return this.#byAddress.size;
   }
 
+  /** Whether more destinations can be kept. */
+  get hasRoom(): boolean {
+    return this.#offered < this.#limit;
+  }
+
   /** The destination, if it is remembered. Not ourselves. */
   get(address: string): Destination | undefined {
     return this.#byAddress.get(address);

@@ -137,7 +137,7 @@ export class Searches {
     const different = destination.origin !== origin;
     const superseded = !isProxied(origin) && !isProxied(destination.origin) &&
       destination.origin < origin;
-    const fresh = different ? !superseded : !isNewer(seq, destination.seq);
+    const fresh = different ? !superseded : seq === 0 || !isNewer(seq, destination.seq);
     if (selected !== null && selected !== from && fresh) {
       return this.#announcer.tell(from, destination, now, "answer");
     }
@@ -217,7 +217,7 @@ export class Searches {
   ): void {
     const { address, id, newest } = destination;
     let origin = neighbour.offers.origin(id);
-    let seq = 1;
+    let seq = 0;
     if (!isProxied(origin) && origin < newest) origin = newest; // It must begin a later life.
     else seq = nextSequence(this.#core.routes.source(destination, origin)?.seq ?? 0);
     search.origin = origin;

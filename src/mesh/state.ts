@@ -7,6 +7,7 @@
  * @module
  */
 
+import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
 import type { LinkId } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
@@ -183,6 +184,12 @@ export class Neighbour {
   proven: boolean = false;
   /** Whether it has told us something before we knew that it is of our kind. */
   missed: boolean = false;
+  /** Whether it takes packets with trailers. */
+  takesTrailers: boolean = false;
+  /** Whether it compares digests. */
+  takesDigests: boolean = false;
+  /** Largest link frame that it takes, in bytes of data. */
+  maxFrame: number = MAX_LINK_FRAME;
   /** For how long it may be silent, in ms. */
   deadAfter: number = 30_000;
   /** Time of a round trip, smoothed, in ms; 0 while unknown. */
@@ -276,6 +283,7 @@ export class Neighbour {
     this.staleServices.clear();
     this.differs = this.withdrewItself = this.flooded = false;
     this.refused = 0;
+    this.takesTrailers = this.takesDigests = false;
     this.queryAt =
       this.retryAt =
       this.answerAt =

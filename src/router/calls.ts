@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UnreachableError } from "../errors.ts";
+import { type AlnError, UnreachableError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
@@ -15,6 +15,8 @@ export const REQUEST_TIMEOUT = 5_000;
 
 /** A call that waits for its reply. */
 interface Call {
+  /** Its context. */
+  ctx: number;
   /** Address of who is to reply. */
   dst: string;
   /** Ends it with an error. */
@@ -74,7 +76,7 @@ export class Calls {
         const message = `Cannot wait longer: "${dst}" has not replied within ${timeout} ms`;
         fail(new DOMException(message, "TimeoutError"));
       });
-      const call: Call = { dst, fail };
+      const call: Call = { ctx, dst, fail };
       const end = () => {
         this.#contexts.release(ctx);
         this.#calls.delete(call);
@@ -97,6 +99,13 @@ export class Calls {
       if (call.dst !== address) continue;
       const message = `Cannot get a reply: the route to "${address}" is lost`;
       call.fail(new UnreachableError("ERR_NO_ROUTE", message, address));
+    }
+  }
+
+  /** A packet of ours that was to wait for a route has been dropped: so has the question in it. */
+  dropped({ ctx, dst }: Packet, error: AlnError): void {
+    for (const call of [...this.#calls]) {
+      if (call.ctx === ctx && call.dst === dst) call.fail(error);
     }
   }
 

@@ -144,7 +144,8 @@ export class Router extends EventTarget implements AsyncDisposable {
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
-    this.#mesh = new Mesh(address, random, { incarnation, ...options });
+    const throttled = "document" in globalThis; // A page that is hidden gets few timers.
+    this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
     this.#contexts = new ContextTable(random);
     this.#handlers = new Handlers(this.#contexts, {
       advertise: (service, capacity) =>
@@ -521,8 +522,11 @@ export class Router extends EventTarget implements AsyncDisposable {
 
   #drop(packet: Packet | null, error: AlnError, outcome: Outcome | null): void {
     const drop = new DropEvent(packet, error);
-    if (outcome) outcome.drops.push(drop);
-    else this.#report(drop);
+    if (outcome) return void outcome.drops.push(drop);
+    if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
+      this.#news.push(() => this.#calls.dropped(packet, error));
+    }
+    this.#report(drop);
   }
 
   /** Keeps the one timer at the mesh's deadline. Without a link, what is due can wait for one. */

@@ -44,7 +44,7 @@ export const ROLE = {
   leaf: 1,
   /** Has several links and relays nothing. */
   stub: 2,
-  /** Does not want to hear much. */
+  /** Its timers may run late, as those of a hidden page. */
   throttled: 4,
   /** Is on a medium that others hear, too. */
   shared: 8,

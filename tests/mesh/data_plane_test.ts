@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Effect } from "../../src/mesh/effects.ts";
+import { Mesh } from "../../src/mesh/mesh.ts";
+import { seededRandom } from "../../src/testing/mod.ts";
 import { type LinkFrameWriter, Packet, type PacketInit } from "../../src/wire/mod.ts";
 import { Script, sent } from "./script.ts";
 
@@ -129,6 +131,18 @@ test("packets are numbered where routers speak for others, and stopped when they
   assert.deepEqual(numbers, [1, 2]);
   const passes = Array.from({ length: 5 }, () => carried(me, withHops(9, 77))[0]?.kind);
   assert.deepEqual(passes, ["transmit", "transmit", "transmit", "drop", "drop"]);
+});
+
+test("routers that began in the same second number their packets so that they can be told apart", () => {
+  const instances = [1, 2, 3].map((seed) => {
+    const mesh = new Mesh(`n${seed}`, seededRandom(seed), { incarnation: 1_000 });
+    const me = new Script();
+    Object.assign(me, { mesh });
+    me.join(1, "b");
+    me.tell(1, (frame) => frame.route("o", 2, 1, 0x8000_0001));
+    return hopsOf(mesh.send(new Packet({ dst: "o" }), me.now))?.instance;
+  });
+  assert.equal(new Set(instances).size, 3);
 });
 
 // ── waiting ─────────────────────────────────────────────────────────────────

@@ -31,7 +31,7 @@ test("a router that comes back with a clock that is behind is told to begin a la
   me.tell(1, (frame) => frame.route("x", 0, 0, 0));
   me.tell(1, (frame) => frame.route("x", 2, 1, 400));
   assert.deepEqual(me.routes(), ["b 1 b", "c 1 c"]);
-  assert.deepEqual(sent(me.wait(60)).at(-1), "> 1: [request x by 500 #1 255 hops]");
+  assert.deepEqual(sent(me.wait(60)).at(-1), "> 1: [request x by 500 #0 255 hops]");
 });
 
 test("asked for a later life of ours, we begin one", () => {
@@ -52,6 +52,14 @@ test("a request that we have never given cause for begins a later life, too", ()
   me.tell(1, (frame) => frame.seqRequest("me", LIFE, (seq + 100) % 65_535 + 1, 9));
   assert.equal(sent(me.wait(60)).length, 2);
   assert.equal(me.mesh.told(1).get("me")!.origin, LIFE + 1);
+});
+
+test("asked for any word of the life that we are in, we give it and begin no other", () => {
+  const me = two();
+  const before = me.mesh.told(1).get("me")!;
+  me.tell(1, (frame) => frame.seqRequest("me", LIFE, 0, 9));
+  assert.deepEqual(sent(me.wait(60)), ["> 1: [route me 1 by 1000]"]);
+  assert.deepEqual(me.mesh.told(1).get("me"), before);
 });
 
 test("our own route coming back by a detour is no second router", () => {

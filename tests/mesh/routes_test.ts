@@ -244,6 +244,37 @@ test("options.maxRoutes bounds the destinations; those known stay", () => {
   assert.deepEqual(me.routes(), ["b 1 b", "y 2 b"]);
 });
 
+test("what there is no room for does not keep us from hearing the rest of a frame", () => {
+  const me = new Script({ maxRoutes: 2 });
+  me.join(1, "b");
+  me.tell(1, x(2));
+  me.tell(1, (frame) => frame.route("y", 2, 1, 1) && frame.route("x", 0, 0, 0));
+  assert.deepEqual(me.routes(), ["b 1 b"]);
+});
+
+test("what there was no room for is asked for when there is room", () => {
+  const me = new Script({ maxRoutes: 2 });
+  me.join(1, "b");
+  me.tell(1, x(2));
+  me.tell(1, (frame) => frame.route("y", 2, 1, 1));
+  const digest = { routes: 3, routesHash: [1, 2], services: 0, servicesHash: [0, 0] } as const;
+  me.tell(1, (frame) => frame.digest(digest));
+  assert.deepEqual(me.wait(20).filter((line) => line.includes("resync")), []);
+  me.tell(1, (frame) => frame.route("y", 2, 1, 1) && frame.route("x", 0, 0, 0));
+  me.tell(1, (frame) => frame.digest(digest));
+  assert.deepEqual(me.wait(20).filter((line) => line.includes("resync")), ["> 1: [resync 3]"]);
+});
+
+test("a neighbour that takes only small frames is sent small ones", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "c", { maxFrame: 600 });
+  me.tell(1, (frame) => {
+    for (let i = 0; i < 80; i++) assert(frame.route(`${i}`.padEnd(40, "x"), 2, 1, 500));
+  });
+  assert.equal(sent(me.wait(200)).length, 6);
+});
+
 test("a neighbour that tells more than anybody should is not followed, and asked again", () => {
   const me = two();
   const lines: string[] = [];

@@ -242,7 +242,7 @@ test("LinkFrameWriter takes numbers up to their field's end and refuses the rest
   for (const [max, write] of fields) {
     for (const good of [0, 1, max]) {
       assert.equal(write(good), true);
-      assert.doesNotThrow(() => recordsOf(writer.finish()));
+      recordsOf(writer.finish()); // Can be read, too.
     }
     for (const bad of [max + 1, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, "1", null]) {
       assert.throws(() => write(bad as number), { name: "PacketError", code: "ERR_PACKET_FIELD" });
