@@ -313,8 +313,8 @@ export class Router extends EventTarget implements AsyncDisposable {
   /**
    * Calls a service and waits for one reply.
    *
-   * It never hangs: it fails at once if nobody offers the service or no route leads there, within a
-   * second if the route is lost meanwhile and no other is found, and at its timeout otherwise.
+   * It never hangs: it fails at once if nobody offers the service or no route leads there, within
+   * four seconds if the route is lost meanwhile and no other is found, and at its timeout otherwise.
    *
    * @returns The reply.
    * @throws {UnreachableError} `ERR_NO_SERVICE` or `ERR_NO_ROUTE`.

@@ -272,7 +272,9 @@ test("a neighbour that takes only small frames is sent small ones", () => {
   me.tell(1, (frame) => {
     for (let i = 0; i < 80; i++) assert(frame.route(`${i}`.padEnd(40, "x"), 2, 1, 500));
   });
-  assert.equal(sent(me.wait(200)).length, 6);
+  const frames = sent(me.wait(200)).filter((line) => line.includes("route"));
+  assert(frames.length >= 6, `${frames.length} frames`);
+  assert.equal(frames.join(";").split(";").length, 80);
 });
 
 test("a neighbour that tells more than anybody should is not followed, and asked again", () => {
