@@ -9,28 +9,17 @@
  */
 
 import { ChannelError } from "../errors.ts";
-import {
-  decodeRouteAdvert,
-  decodeServiceAdvert,
-  encodeRouteAdvert,
-  encodeServiceAdvert,
-} from "../wire/adverts.ts";
-import { utf8Size } from "../wire/bytes.ts";
-import { NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
-import { Packet } from "../wire/packet.ts";
+import { decodeRouteAdvert, decodeServiceAdvert } from "../wire/adverts.ts";
+import { NET_ROUTE } from "../wire/limits.ts";
+import type { Packet } from "../wire/packet.ts";
 import { Budget } from "./budget.ts";
 import type { Core } from "./core.ts";
+import { LegacyVoice, MAX_OLD_COST } from "./legacy_voice.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
 import { isProxied } from "./sequence.ts";
 import type { Border, Destination, Neighbour } from "./state.ts";
 import { StormShield } from "./storm_shield.ts";
-
-/** Largest cost that old peers are told, and believed, in hops. What counts up for ever ends here. */
-export const MAX_OLD_COST = 64;
-
-/** Longest address that every old peer can read, in bytes. */
-const MAX_OLD_ADDRESS = 127;
 
 /** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
 const SWAPPED_ONE = 256;
@@ -97,7 +86,7 @@ interface Side {
 export class LegacyBorder {
   readonly #core: Core;
   readonly #hooks: BorderHooks;
-  readonly #removal: RemovalPolicy;
+  readonly #voice: LegacyVoice;
   readonly #repair: boolean;
   readonly #maxServices: number;
   readonly #sides: Map<Neighbour, Side> = new Map();
@@ -112,7 +101,9 @@ export class LegacyBorder {
   ) {
     this.#core = core;
     this.#hooks = hooks;
-    this.#removal = options.removal;
+    this.#voice = new LegacyVoice(core, options.removal, (neighbour) => {
+      this.#sides.get(neighbour)?.shield.clear(); // If it withdraws this once more, that is news.
+    });
     this.#repair = options.repair;
     this.#maxServices = options.maxServices;
   }
@@ -242,7 +233,7 @@ export class LegacyBorder {
       (neighbour.offers.cost(destination.id) === 0 && neighbour.told.cost(destination.id) === 0)
     ) return this.#forgetServices(neighbour, address);
     if (!this.#affords(neighbour, now)) return;
-    this.#forgetTold(neighbour, destination);
+    this.#voice.forgetTold(neighbour, destination);
     const border = borderOf(destination);
     border.blockedUntil = Math.max(border.blockedUntil, now + BLOCK);
     if (now - border.backOffAt > BACK_OFF_RESET) border.backOff = BLOCK;
@@ -272,11 +263,11 @@ export class LegacyBorder {
   /** Answers a query with all there is to tell, at most every 100 ms. */
   hearQuery(neighbour: Neighbour, now: number): void {
     const at = neighbour.answeredAt + ANSWER_INTERVAL;
-    if (at <= now) return this.#answer(neighbour, now);
+    if (at <= now) return this.#voice.answer(neighbour, now);
     if (neighbour.answerAt !== Infinity) return;
     neighbour.answerAt = at;
     this.#core.agenda.add(at, (later) => {
-      if (neighbour.answerAt === at) this.#answer(neighbour, later);
+      if (neighbour.answerAt === at) this.#voice.answer(neighbour, later);
     });
   }
 
@@ -284,10 +275,10 @@ export class LegacyBorder {
   #disowned(neighbour: Neighbour, now: number): void {
     if (this.#disowners.size === 0) {
       this.#core.agenda.add(now + SELF_DELAY, (later) => {
-        for (const one of this.#sides.keys()) this.self(one);
+        for (const one of this.#sides.keys()) this.#voice.self(one);
         for (const one of this.#disowners) {
           one.toldServices.delete(this.#core.identity.address);
-          this.#tellServices(one, this.#core.routes.self, later);
+          this.#voice.tellServices(one, this.#core.routes.self, later);
         }
         this.#disowners.clear();
       });
@@ -313,19 +304,16 @@ export class LegacyBorder {
 
   // ── telling ───────────────────────────────────────────────────────────────
 
-  /** Advertises ourselves. */
+  /** Advertises ourselves to a neighbour. */
   self(neighbour: Neighbour): void {
-    const { identity, hidden, routes } = this.#core;
-    if (hidden || identity.yielded) return;
-    neighbour.told.set(routes.self.id, 1, 0, 0);
-    this.#sendRoute(neighbour, identity.address, 1);
+    this.#voice.self(neighbour);
   }
 
   /** The way to a destination has changed: B6, B8. */
   changed(destination: Destination, now: number): void {
     if (this.#sides.size === 0) return;
     for (const neighbour of this.#sides.keys()) {
-      this.#tell(neighbour, destination, now);
+      this.#voice.tell(neighbour, destination, now);
       const held = neighbour.told.cost(destination.id);
       if (held > 0 && held <= destination.cost && isSecondHand(destination)) {
         this.#checkLater(destination, now);
@@ -345,77 +333,7 @@ export class LegacyBorder {
 
   /** The services of a host have changed. */
   servicesChanged(host: Destination, now: number): void {
-    for (const neighbour of this.#sides.keys()) this.#tellServices(neighbour, host, now);
-  }
-
-  /** Tells a neighbour all there is, whether or not it has heard it before. */
-  #answer(neighbour: Neighbour, now: number): void {
-    const { routes } = this.#core;
-    neighbour.answeredAt = now;
-    neighbour.answerAt = Infinity;
-    this.self(neighbour);
-    const tellable = [...routes.values()].filter((one) => this.#mayTell(neighbour, one, now));
-    for (const destination of tellable) this.#sendOffer(neighbour, destination);
-    for (const host of [routes.self, ...tellable]) {
-      neighbour.toldServices.delete(host.address);
-      this.#tellServices(neighbour, host, now);
-    }
-  }
-
-  /** B6: tells a neighbour that we know a way, unless it holds one from us that is as good. */
-  #tell(neighbour: Neighbour, destination: Destination, now: number): void {
-    if (!this.#mayTell(neighbour, destination, now)) return;
-    const held = neighbour.told.cost(destination.id);
-    if (held > 0 && held <= destination.cost + 1) return;
-    this.#sendOffer(neighbour, destination);
-    this.#tellServices(neighbour, destination, now);
-  }
-
-  #sendOffer(neighbour: Neighbour, destination: Destination): void {
-    const { told } = neighbour;
-    const cost = destination.cost + 1;
-    const held = told.cost(destination.id);
-    told.set(destination.id, held > 0 ? Math.min(held, cost) : cost, 0, 0);
-    this.#sendRoute(neighbour, destination.address, cost);
-  }
-
-  #mayTell(neighbour: Neighbour, destination: Destination, now: number): boolean {
-    const { address, selected, cost, border, id } = destination;
-    if (this.#core.stub || selected === null || selected === neighbour) return false;
-    if (selected.address !== "" && selected.address === neighbour.address) return false;
-    if (address === neighbour.address || cost >= MAX_OLD_COST) return false;
-    if (selected.dampedUntil > now || utf8Size(address) > MAX_OLD_ADDRESS) return false;
-    return (border?.blockedUntil ?? 0) <= now && blockOf(neighbour, id) <= now;
-  }
-
-  #tellServices(neighbour: Neighbour, host: Destination, now: number): void {
-    const { services, routes, hidden } = this.#core;
-    const { address, id } = host;
-    if (neighbour.told.cost(id) === 0 || address === neighbour.address) return;
-    if (host === routes.self ? hidden : host.selected === neighbour) return;
-    if (host !== routes.self && host.selected === null) return; // They go with its route.
-    const wanted = services.of(address);
-    const told = neighbour.toldServices.get(address);
-    for (const service of [...told?.keys() ?? []]) {
-      if (wanted.has(service)) continue;
-      told!.delete(service);
-      if (this.#removal === "announce") this.#sendService(neighbour, address, service, 0);
-      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host, now);
-    }
-    for (const [service, capacity] of wanted) {
-      if (told?.get(service) === capacity) continue;
-      neighbour.noteToldService(address, service, capacity);
-      this.#sendService(neighbour, address, service, capacity);
-    }
-  }
-
-  /** Makes a neighbour forget a host with all its services, and learn anew what is left. */
-  #reannounce(neighbour: Neighbour, host: Destination, now: number): void {
-    this.#sendRoute(neighbour, host.address, 0);
-    this.#forgetTold(neighbour, host);
-    if (host !== this.#core.routes.self) return this.#tell(neighbour, host, now);
-    this.self(neighbour);
-    this.#tellServices(neighbour, host, now);
+    for (const neighbour of this.#sides.keys()) this.#voice.tellServices(neighbour, host, now);
   }
 
   // ── bad news ──────────────────────────────────────────────────────────────
@@ -446,8 +364,7 @@ export class LegacyBorder {
   }
 
   #withdraw(neighbour: Neighbour, destination: Destination, now: number): void {
-    this.#sendRoute(neighbour, destination.address, 0);
-    this.#forgetTold(neighbour, destination);
+    this.#voice.withdraw(neighbour, destination);
     const border = borderOf(destination);
     border.blockedUntil = Math.max(border.blockedUntil, now + BLOCK);
     this.#offerAgain(destination, null, now + BLOCK);
@@ -456,11 +373,11 @@ export class LegacyBorder {
 
   /** B9: offers a route again, to all that hold nothing; to one of them no sooner than that. */
   #offerAgain(destination: Destination, neighbour: Neighbour | null, at: number): void {
-    if (neighbour !== null) neighbour.told.setNote(destination.id, Math.floor(at / BLOCK_UNIT));
+    if (neighbour !== null) this.#voice.block(neighbour, destination, at);
     for (const time of new Set([at, borderOf(destination).blockedUntil])) {
       this.#core.agenda.add(time, (now) => {
         if (!this.#core.routes.holds(destination)) return;
-        for (const one of this.#sides.keys()) this.#tell(one, destination, now);
+        for (const one of this.#sides.keys()) this.#voice.tell(one, destination, now);
       });
     }
   }
@@ -526,23 +443,17 @@ export class LegacyBorder {
         else offers.setNote(id, MISSED);
       }
       if (told.cost(id) === 0) continue;
-      this.#forgetTold(neighbour, destination);
+      this.#voice.forgetTold(neighbour, destination);
       if (destination === routes.self) {
-        this.self(neighbour);
-        this.#tellServices(neighbour, destination, now);
+        this.#voice.self(neighbour);
+        this.#voice.tellServices(neighbour, destination, now);
       } else {
-        this.#tell(neighbour, destination, now);
+        this.#voice.tell(neighbour, destination, now);
       }
     }
   }
 
-  // ── forgetting, sending ───────────────────────────────────────────────────
-
-  /** What we have told a neighbour of a destination is gone there. */
-  #forgetTold(neighbour: Neighbour, destination: Destination): void {
-    neighbour.told.set(destination.id, 0, 0, 0);
-    neighbour.toldServices.delete(destination.address);
-  }
+  // ── forgetting ───────────────────────────────────────────────────
 
   #forgetOffer(neighbour: Neighbour, destination: Destination, now: number): void {
     const { routes } = this.#core;
@@ -557,29 +468,6 @@ export class LegacyBorder {
     neighbour.forgetServices(host);
     this.#sides.get(neighbour)?.shield.clear(); // What it repeats now is news.
   }
-
-  #sendRoute(neighbour: Neighbour, address: string, cost: number): void {
-    this.#sides.get(neighbour)?.shield.clear(); // If it withdraws this once more, that is news.
-    const data = encodeRouteAdvert({ address, cost });
-    this.#send(neighbour, new Packet({ net: NET_ROUTE, src: this.#core.identity.address, data }));
-  }
-
-  #sendService(neighbour: Neighbour, address: string, service: string, capacity: number): void {
-    const data = encodeServiceAdvert({ address, service, capacity });
-    this.#send(neighbour, new Packet({ net: NET_SERVICE, data }));
-  }
-
-  #send(neighbour: Neighbour, packet: Packet): void {
-    this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
-  }
-}
-
-/** Times in notes are in these, in ms, so that they fit. */
-const BLOCK_UNIT = 100;
-
-/** Until when a neighbour that has withdrawn a destination is not offered it, in ms. */
-function blockOf(neighbour: Neighbour, id: number): number {
-  return neighbour.told.note(id) * BLOCK_UNIT;
 }
 
 /** Whether our route is somebody's hearsay, or rests on the word of one who speaks for another. */
