@@ -61,7 +61,7 @@ export class Mesh {
       (service) => this.instances(service),
       (neighbour, address, now) => control.introduce(neighbour, address, now),
     );
-    control.watcher = {
+    control.choice.watcher = {
       found: (destination, now) => data.release(destination, now),
       lost: (destination) => data.lost(destination),
     };

@@ -1,0 +1,330 @@
+/**
+ * Hearing neighbours of our own kind: what their link frames say, and whether both sides still agree.
+ *
+ * Pure: what is told goes out through the announcer and as effects.
+ *
+ * @module
+ */
+
+import { ChannelError } from "../errors.ts";
+import { decodeLinkFrame, type LinkDigest, type LinkFrameVisitor } from "../wire/link_frame.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Choice } from "./choice.ts";
+import type { Core } from "./core.ts";
+import { agree, offeredDigest } from "./digest.ts";
+import type { Links } from "./links.ts";
+import type { Lives } from "./lives.ts";
+import type { Searches } from "./search.ts";
+import { distance, isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
+import type { ServicePlane } from "./service_plane.ts";
+import type { Destination, Neighbour } from "./state.ts";
+
+/** Between full tables told again to one neighbour because it asked, in ms. */
+const RESYNC_INTERVAL = 5_000;
+
+/** From the first record of a neighbour that tells too much until it is asked for all, in ms. */
+const FLOOD_DELAY = 1_000;
+
+/** Sequence numbers of one origin that are so far apart at the same time are strange. */
+const STRANGE_DISTANCE = 64;
+
+/** What hearing needs. */
+export interface OwnKindParts {
+  /** Tells our own kind. */
+  announcer: Announcer;
+  /** Looks for routes. */
+  searches: Searches;
+  /** Keeps services. */
+  services: ServicePlane;
+  /** Chooses ways. */
+  choice: Choice;
+  /** Keeps lives apart. */
+  lives: Lives;
+  /** Keeps links. */
+  links: Links;
+  /** Lets go of a neighbour that has said goodbye. */
+  part: (neighbour: Neighbour, now: number) => void;
+}
+
+/** Hears our own kind. */
+export class OwnKind {
+  readonly #core: Core;
+  readonly #announcer: Announcer;
+  readonly #searches: Searches;
+  readonly #services: ServicePlane;
+  readonly #choice: Choice;
+  readonly #lives: Lives;
+  readonly #links: Links;
+  readonly #part: (neighbour: Neighbour, now: number) => void;
+  readonly #reader: FrameReader = new FrameReader(this);
+  /** When each neighbour was last told all again, in ms. */
+  readonly #resyncs: WeakMap<Neighbour, number> = new WeakMap();
+
+  /** Constructs a new instance. */
+  constructor(core: Core, parts: OwnKindParts) {
+    this.#core = core;
+    this.#announcer = parts.announcer;
+    this.#searches = parts.searches;
+    this.#services = parts.services;
+    this.#choice = parts.choice;
+    this.#lives = parts.lives;
+    this.#links = parts.links;
+    this.#part = parts.part;
+  }
+
+  /** Takes the data of a link frame. @throws {PacketError} If it is broken. */
+  hear(neighbour: Neighbour, data: Uint8Array, now: number): void {
+    this.#links.heardFrame(neighbour);
+    this.#reader.read(neighbour, data, now);
+  }
+
+  /** A neighbour of our kind tells a route; cost 0 retracts it. */
+  heardRoute(
+    neighbour: Neighbour,
+    address: string,
+    cost: number,
+    seq: number,
+    origin: number,
+    now: number,
+  ): void {
+    const { routes, identity } = this.#core;
+    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (address === identity.address) {
+      return this.#heardOwnAddress(neighbour, cost, seq, origin, now);
+    }
+    let destination = routes.get(address);
+    if (cost === 0) {
+      if (destination === undefined || neighbour.offers.cost(destination.id) === 0) return;
+      neighbour.stale?.delete(destination);
+      routes.offer(destination, neighbour, 0, 0, 0);
+      if (destination.selected === neighbour || destination.selected === null) {
+        this.#choice.reselect(destination, now);
+      }
+      return;
+    }
+    destination = destination !== undefined && destination.offers > 0
+      ? destination
+      : routes.find(address) ?? undefined;
+    if (destination === undefined) return this.#refuse(neighbour, address);
+    if (!isProxied(origin) && origin > destination.newest) {
+      this.#lives.begins(destination, origin, now);
+    }
+    if (address === neighbour.address) {
+      neighbour.instance = origin;
+    } else {
+      this.#compare(destination, neighbour, seq, origin, now);
+    }
+    neighbour.stale?.delete(destination);
+    routes.offer(destination, neighbour, cost, seq, origin);
+    neighbour.offers.setNote(destination.id, seconds(now));
+    this.#choice.consider(destination, neighbour, now);
+  }
+
+  /**
+   * One life of one router does not count up so fast: if two ways say so, two routers have
+   * begun their lives in the same second. The one that is behind is asked for what the other has
+   * said, and will know that it has not.
+   */
+  #compare(
+    destination: Destination,
+    neighbour: Neighbour,
+    seq: number,
+    origin: number,
+    now: number,
+  ): void {
+    const { selected } = destination;
+    if (selected?.kind !== "modern" || selected === neighbour) return;
+    if (destination.origin !== origin || distance(seq, destination.seq) < STRANGE_DISTANCE) return;
+    const ahead = isNewer(seq, destination.seq);
+    const behind = ahead ? selected : neighbour;
+    this.#searches.contradict(destination, behind, ahead ? seq : destination.seq, now);
+  }
+
+  /** Somebody speaks of our own address. */
+  #heardOwnAddress(
+    neighbour: Neighbour,
+    cost: number,
+    seq: number,
+    origin: number,
+    now: number,
+  ): void {
+    const { routes } = this.#core;
+    neighbour.stale?.delete(routes.self);
+    routes.offer(routes.self, neighbour, cost, seq, origin);
+    if (cost > 0) this.#lives.claimed(origin, seq, now);
+  }
+
+  /** A neighbour of our kind tells a service; load 0 removes it. */
+  heardService(
+    neighbour: Neighbour,
+    host: string,
+    name: string,
+    load: number,
+    origin: number,
+    version: number,
+    now: number,
+  ): void {
+    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (this.#services.heard(neighbour, host, origin, name, load, version, now)) return;
+    this.#refuse(neighbour, `${name}@${host}`);
+  }
+
+  /** A neighbour of our kind asks for a fresher route. */
+  heardRequest(
+    neighbour: Neighbour,
+    address: string,
+    origin: number,
+    seq: number,
+    hops: number,
+    now: number,
+  ): void {
+    const { identity, routes } = this.#core;
+    if (address !== identity.address) {
+      return this.#searches.requested(neighbour, { address, origin, seq, hops }, now);
+    }
+    if (origin === identity.origin && seq === nextSequence(identity.seq)) {
+      if (identity.allowsRefresh(now)) {
+        identity.refresh();
+        this.#lives.updateSelf();
+      }
+    } else if (seq !== 0) { // 0: any word of this life will do.
+      this.#lives.claimed(origin, seq, now);
+    } else if (origin > identity.origin) {
+      this.#lives.claimed(origin, 1, now);
+    }
+    this.#announcer.tell(neighbour, routes.self, now, "answer");
+  }
+
+  /** A neighbour of our kind wants to hear a number again. */
+  heardPing(neighbour: Neighbour, token: number, now: number): void {
+    this.#announcer.signal(neighbour, { kind: "pong", token }, now);
+  }
+
+  /** A neighbour of our kind has heard a number. */
+  heardPong(neighbour: Neighbour, token: number, now: number): void {
+    this.#links.heardPong(neighbour, token, now);
+  }
+
+  /** A neighbour of our kind says what all that it has told us comes to. */
+  heardDigest(neighbour: Neighbour, digest: LinkDigest, now: number): void {
+    const { stale, offers } = neighbour;
+    neighbour.stale = null;
+    const itself = this.#core.routes.get(neighbour.address); // What was asked may have been lost.
+    if (itself && offers.cost(itself.id) > 0) {
+      this.#compare(itself, neighbour, offers.seq(itself.id), offers.origin(itself.id), now);
+    }
+    for (const destination of stale ?? []) { // It has told all again but this.
+      if (neighbour.offers.cost(destination.id) === 0) continue;
+      this.#core.routes.offer(destination, neighbour, 0, 0, 0);
+      if (destination !== this.#core.routes.self) this.#choice.reselect(destination, now);
+    }
+    if (stale !== null) this.#services.settle(neighbour, now);
+    if (neighbour.refused > 0) { // It tells more than we keep; there may be room by now.
+      neighbour.refused = 0;
+      if (this.#core.routes.hasRoom) this.#askForAll(neighbour, now);
+      return;
+    }
+    if (agree(digest, offeredDigest(this.#core, neighbour))) {
+      neighbour.differs = false;
+    } else if (!neighbour.differs) {
+      neighbour.differs = true; // Something may still be on its way; if not, the next will tell.
+    } else {
+      neighbour.differs = false;
+      this.#askForAll(neighbour, now);
+    }
+  }
+
+  #askForAll(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    neighbour.stale = new Set(
+      [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
+    );
+    this.#services.doubt(neighbour);
+    this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
+  }
+
+  /** A neighbour of our kind wants to be told all again. */
+  heardResync(neighbour: Neighbour, now: number): void {
+    const last = this.#resyncs.get(neighbour) ?? -Infinity;
+    if (now - last < RESYNC_INTERVAL) return;
+    this.#resyncs.set(neighbour, now);
+    this.#announcer.tellAllAgain(neighbour, now);
+  }
+
+  /** A neighbour of our kind leaves: its link need not be seen to break. */
+  heardBye(neighbour: Neighbour, now: number): void {
+    neighbour.kind = "gone";
+    neighbour.session = "";
+    this.#part(neighbour, now);
+  }
+
+  /** There is no room. What else the neighbour has to say is heard all the same. */
+  #refuse(neighbour: Neighbour, what: string): void {
+    if (neighbour.refused++ > 0) return; // Told already.
+    const why = `Cannot keep "${what}": the table is full`;
+    const error = new ChannelError("ERR_CHANNEL_PROTOCOL", why);
+    this.#core.emit({ kind: "drop", packet: null, error });
+  }
+
+  /** A neighbour tells more than anybody should: what was dropped is asked for when it is over. */
+  #flooded(neighbour: Neighbour, now: number): void {
+    if (neighbour.flooded) return;
+    neighbour.flooded = true;
+    this.#core.agenda.add(now + FLOOD_DELAY, (later) => {
+      neighbour.flooded = false;
+      if (neighbour.kind === "modern") this.#askForAll(neighbour, later);
+    });
+    const why = `"${neighbour.address}" changes its mind too often`;
+    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+  }
+}
+
+/** Hands on what link frames say. */
+class FrameReader implements LinkFrameVisitor {
+  readonly #kind: OwnKind;
+  #neighbour!: Neighbour;
+  #now: number = 0;
+
+  constructor(kind: OwnKind) {
+    this.#kind = kind;
+  }
+
+  read(neighbour: Neighbour, data: Uint8Array, now: number): void {
+    this.#neighbour = neighbour;
+    this.#now = now;
+    decodeLinkFrame(data, this);
+  }
+
+  route(address: string, cost: number, seq: number, origin: number): void {
+    this.#kind.heardRoute(this.#neighbour, address, cost, seq, origin | 0, this.#now);
+  }
+
+  service(host: string, name: string, load: number, instance: number, version: number): void {
+    const neighbour = this.#neighbour;
+    this.#kind.heardService(neighbour, host, name, load, instance | 0, version, this.#now);
+  }
+
+  seqRequest(address: string, origin: number, seq: number, hops: number): void {
+    this.#kind.heardRequest(this.#neighbour, address, origin | 0, seq, hops, this.#now);
+  }
+
+  ping(token: number): void {
+    this.#kind.heardPing(this.#neighbour, token, this.#now);
+  }
+
+  pong(token: number): void {
+    this.#kind.heardPong(this.#neighbour, token, this.#now);
+  }
+
+  digest(digest: LinkDigest): void {
+    this.#kind.heardDigest(this.#neighbour, digest, this.#now);
+  }
+
+  resync(): void {
+    this.#kind.heardResync(this.#neighbour, this.#now);
+  }
+
+  bye(): void {
+    this.#kind.heardBye(this.#neighbour, this.#now);
+  }
+}
