@@ -13,6 +13,7 @@ import { NET_ERROR, NET_LINK, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/
 import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
+import { Budget } from "./budget.ts";
 import { Choice } from "./choice.ts";
 import type { Core } from "./core.ts";
 import type { Effect, LinkId } from "./effects.ts";
@@ -30,6 +31,10 @@ import { ServiceTable } from "./service_table.ts";
 import { Neighbour } from "./state.ts";
 import { Upkeep } from "./upkeep.ts";
 
+/** Records that a neighbour may tell in a second for long, and at least at once. */
+const RECORD_RATE = 4_000;
+const MIN_BURST = 20_000;
+
 /** Tables, and the talk about them: makes the parts, and hands each input to the one it is for. */
 export class ControlPlane {
   /** What the parts share. */
@@ -41,6 +46,8 @@ export class ControlPlane {
   /** Chooses ways. */
   readonly choice: Choice;
 
+  /** Records that a neighbour may tell at once: all that we keep, twice. */
+  readonly #burst: number;
   readonly #announcer: Announcer;
   readonly #links: Links;
   readonly #services: ServicePlane;
@@ -58,6 +65,7 @@ export class ControlPlane {
     const neighbours = new Map<LinkId, Neighbour>();
     const maxRoutes = options.maxRoutes ?? 10_000;
     const maxServices = options.maxServices ?? 20_000;
+    this.#burst = Math.max(MIN_BURST, 2 * (maxRoutes + maxServices));
     const core: Core = {
       identity,
       neighbours,
@@ -124,7 +132,8 @@ export class ControlPlane {
 
   /** A link has come up. */
   linkUp(link: LinkId, cost: number, now: number): void {
-    const neighbour = new Neighbour(link, cost, now);
+    const budget = new Budget(this.#burst, RECORD_RATE, now);
+    const neighbour = new Neighbour(link, cost, budget, now);
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);
     this.#links.up(neighbour, now);

@@ -248,11 +248,11 @@ export class Neighbour {
   auditHeardAt: number = 0;
 
   /** Constructs a new instance. */
-  constructor(link: LinkId, cost: number, now: number) {
+  constructor(link: LinkId, cost: number, budget: Budget, now: number) {
     this.link = link;
     this.cost = cost;
     this.heardAt = now;
-    this.budget = new Budget(20_000, 4_000, now);
+    this.budget = budget;
     this.requestBudget = new Budget(2_000, 100, now);
   }
 

@@ -278,7 +278,8 @@ test("a neighbour that takes only small frames is sent small ones", () => {
 });
 
 test("a neighbour that tells more than anybody should is not followed, and asked again", () => {
-  const me = two();
+  const me = new Script({ maxRoutes: 100, maxServices: 100 });
+  me.join(1, "b");
   const lines: string[] = [];
   for (let i = 0; i < 250; i++) {
     lines.push(...me.tell(1, (frame) => {
