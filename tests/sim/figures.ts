@@ -30,8 +30,8 @@ export interface Measured {
   coldFrames: number;
   coldReachable: number;
   coldOptimal: number;
-  /** Time of this machine for each record, simulator and checks included, in µs. */
-  coldMicroseconds: number;
+  /** Time of one core for each record that it receives, by itself, in µs. */
+  recordTime: number;
   cutRecords: number;
   cutRestored: number;
   cutOptimal: number;

@@ -19,6 +19,7 @@ import {
 import { Packet } from "../../src/wire/mod.ts";
 import type { Measured, Subject } from "./figures.ts";
 import { heap } from "./memory.ts";
+import { recordTime } from "./record_time.ts";
 
 /** Between two looks at all ways, in ms. */
 const LOOK = 5;
@@ -55,7 +56,7 @@ export function measure(subject: Subject): Measured {
     if (subject.events > 0) experiment.probe();
     experiment.idle();
   });
-  return { ...notes.result(), heap: heap(subject) };
+  return { ...notes.result(), recordTime: recordTime(), heap: heap(subject) };
 }
 
 /** What has been seen in some networks. */
@@ -88,7 +89,7 @@ export class Notes {
       coldFrames: mean("coldFrames"),
       coldReachable: max("coldReachable"),
       coldOptimal: max("coldOptimal"),
-      coldMicroseconds: mean("coldMicroseconds"),
+      recordTime: NaN,
       cutRecords: mean("cutRecords"),
       cutRestored: max("cutRestored"),
       cutOptimal: max("cutOptimal"),
@@ -161,15 +162,12 @@ export class Experiment {
       network.at(100 * this.#random(), () => network.connect(name(a), name(b)));
     }
     network.forget();
-    const started = performance.now();
     this.#watchWays(0, 0);
-    const elapsed = performance.now() - started;
     unwatch();
     this.#note("coldRecords", network.traffic.records / nodes);
     this.#note("coldFrames", network.traffic.frames / nodes);
     this.#note("coldReachable", this.#completeAt);
     this.#note("coldOptimal", this.invariants.changedAt);
-    this.#note("coldMicroseconds", 1_000 * elapsed / network.traffic.records);
     this.#inspect();
     this.#pairs = this.#choosePairs();
   }

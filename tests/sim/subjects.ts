@@ -20,11 +20,7 @@ export const ROWS: readonly Row[] = [
   { title: "cold start: frames per node", key: "coldFrames" },
   { title: "cold start: all reach all", key: "coldReachable", unit: "ms" },
   { title: "cold start: all by the shortest way", key: "coldOptimal", unit: "ms" },
-  {
-    title: "cold start: time per record, all checks included",
-    key: "coldMicroseconds",
-    unit: "µs",
-  },
+  { title: "a core alone: time for each record received", key: "recordTime", unit: "µs" },
   { title: "link cut: records per node", key: "cutRecords" },
   { title: "link cut: all pairs connected again", key: "cutRestored", unit: "ms" },
   { title: "link cut: all by the shortest way again", key: "cutOptimal", unit: "ms" },
@@ -51,7 +47,7 @@ export interface Case {
   targets: Targets;
 }
 
-const NOTHING_WRONG: Targets = { loops: 0, rises: 0, faults: 0, probesLost: 0 };
+const NOTHING_WRONG: Targets = { loops: 0, rises: 0, faults: 0, probesLost: 0, recordTime: 3 };
 
 /** What is told of a route when it is refreshed, in bytes, and how often that is, in s. */
 const REFRESH_BYTES = 17;
@@ -103,7 +99,7 @@ export const CASES: readonly Case[] = [
   {
     subject: {
       ...{ name: "random-1000", nodes: 1_000, topology: randomDegree(1_000, 4, 1) },
-      ...{ seed: 1, events: 5, partitions: 1 },
+      ...{ seed: 1, events: 3, partitions: 1 },
     },
     targets: {
       ...NOTHING_WRONG,
