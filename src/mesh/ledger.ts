@@ -6,7 +6,7 @@
  * @module
  */
 
-const PAGE_BITS = 5;
+const PAGE_BITS = 7;
 const PAGE_MASK = (1 << PAGE_BITS) - 1;
 
 /** Numbers per entry: cost and sequence number, origin, note. */

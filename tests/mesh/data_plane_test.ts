@@ -42,6 +42,16 @@ test("a packet that sets out may go twice as far as its way is long, and eight h
   assert.deepEqual(hopsOf(me.mesh.send(packet, me.now)), { hops: 18, instance: 0, counter: 0 });
 });
 
+test("a packet may go 255 hops at most, however long its way is", () => {
+  const me = withX(200);
+  assert.equal(hopsOf(me.mesh.send(new Packet({ dst: "x" }), me.now))?.hops, 255);
+});
+
+test("the number of a packet stays with it on its way", () => {
+  const me = withX();
+  assert.deepEqual(hopsOf(carried(me, withHops(9, 5))), { hops: 8, instance: 9, counter: 5 });
+});
+
 test("each router takes one hop off, and lets nobody set a limit far beyond the way", () => {
   const me = withX(5);
   assert.equal(hopsOf(carried(me, withHops(9)))?.hops, 8);
@@ -95,6 +105,13 @@ test("a packet takes another way without a loop rather than back where it came f
   me.tell(2, x(2));
   const [effect] = carried(me, withHops(9), 1); // b leads to x itself, but has sent it here.
   assert(effect?.kind === "transmit" && effect.link === 2);
+});
+
+test("a packet takes no other way that may lead back here", () => {
+  const me = withX();
+  me.tell(2, x(6));
+  const [effect] = carried(me, withHops(9), 1);
+  assert(effect?.kind === "transmit" && effect.link === 1);
 });
 
 test("a packet that was under way while the route turned round may go back", () => {
@@ -176,6 +193,40 @@ test("a packet waits for a second at most", () => {
   assert.deepEqual(me.wait(20).filter((line) => line.startsWith("drop")), ["drop ERR_NO_ROUTE"]);
 });
 
+test("each packet waits for a second, whenever the one before it came", () => {
+  const me = starved();
+  const drops = (duration: number) => me.wait(duration).filter((line) => line.startsWith("drop"));
+  me.send({ dst: "x", ctx: 1 });
+  me.wait(600);
+  me.send({ dst: "x", ctx: 2 });
+  assert.deepEqual(drops(390), []);
+  assert.equal(drops(20).length, 1);
+  assert.deepEqual(drops(580), []);
+  assert.equal(drops(20).length, 1);
+});
+
+/** How many large packets may still wait. */
+function room(me: Script): number {
+  let waiting = 0;
+  while (me.send({ dst: "x", data: new Uint8Array(60_000) }).length === 0) waiting++;
+  return waiting;
+}
+
+test("what has gone on, or waited in vain, leaves its room to others, and no more than that", () => {
+  const me = starved();
+  assert.equal(room(me), 17);
+  me.tell(2, x(6, 8));
+  me.wait(100);
+  me.tell(2, x(9, 8));
+  me.send({ dst: "x" });
+  me.wait(600);
+  assert.equal(room(me), 17);
+  me.wait(500); // The small one is gone.
+  assert.equal(room(me), 0);
+  me.wait(600);
+  assert.equal(room(me), 17);
+});
+
 test("when there is no hope any more, what waits is dropped at once", () => {
   const me = starved();
   me.send({ dst: "x", ctx: 1 });
@@ -227,4 +278,14 @@ test("whoever is sent a packet is first told of its sender, so that it can answe
   me.join(4, "new");
   const lines = carried(me, { src: "new", ...withHops(9) }, 4);
   assert.deepEqual(lines.map((effect) => effect.kind === "transmit" && effect.packet.net), [4, 0]);
+});
+
+test("whoever knows the sender of a packet already is not told its news any sooner", () => {
+  const me = withX();
+  me.join(3, "d");
+  me.tell(3, (frame) => frame.route("y", 2, 7, X));
+  me.wait(200);
+  me.tell(3, (frame) => frame.route("y", 4, 8, X));
+  const lines = carried(me, { src: "y", ...withHops(9) }, 3);
+  assert.deepEqual(lines.map((effect) => effect.kind === "transmit" && effect.packet.net), [0]);
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom, SimulatedNetwork } from "../../src/testing/mod.ts";
+import type { LinkFrameWriter } from "../../src/wire/mod.ts";
 import { LIFE, Script, sent } from "./script.ts";
 
 /** Neighbours b and c, at rest. */
@@ -44,6 +45,13 @@ test("asked for a later life of ours, we begin one", () => {
     "> 1: [route me 1 by 1071; service ping@me 1 v2]",
     "> 2: [route me 1 by 1071; service ping@me 1 v2]",
   ]);
+});
+
+test("asked for any word of a later life, we begin one, too", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.seqRequest("me", LIFE + 70, 0, 9));
+  me.wait(60);
+  assert.equal(me.mesh.told(1).get("me")!.origin, LIFE + 71);
 });
 
 test("a request that we have never given cause for begins a later life, too", () => {
@@ -98,6 +106,24 @@ test("a name that was left to somebody else is taken back when nobody has it any
   assert.equal(me.mesh.told(1).has("me"), true);
 });
 
+test("a name is not taken back from who says that it has it, but from who only repeats it", () => {
+  const me = two();
+  for (const origin of [2_000, 2_002, 2_004]) {
+    me.tell(2, (frame) => frame.route("me", 3, 1, origin));
+    me.wait(50);
+  }
+  // c tells all again, the name included.
+  const digest = { routes: 9, routesHash: [1, 2], services: 9, servicesHash: [1, 2] } as const;
+  for (let i = 0; i < 2; i++) me.tell(2, (frame) => frame.digest(digest));
+  me.tell(2, (frame) => frame.route("c", 1, 1, LIFE) && frame.route("me", 3, 1, 2_004));
+  me.tell(2, (frame) => frame.digest(digest));
+  me.wait(11_000);
+  assert.equal(me.mesh.told(1).has("me"), false);
+  me.tell(2, (frame) => frame.route("me", 3, 1, 0x8000_0001)); // For an old peer.
+  me.wait(11_000);
+  assert.equal(me.mesh.told(1).has("me"), true);
+});
+
 test("rounds long ago do not count: a router may come back more than three times in its life", () => {
   const me = two();
   for (let i = 0; i < 5; i++) {
@@ -117,6 +143,63 @@ test("a neighbour is told of a later life of its own name that is not its own", 
     sent(me.wait(60)).filter((line) => line.startsWith("> 1")),
     ["> 1: [route b 5 by 1050 #3]"],
   );
+});
+
+test("a neighbour is told of a newer word of its own name that it has not given", () => {
+  const me = new Script();
+  me.join(2, "c");
+  me.tell(2, (frame) => frame.route("b", 4, 30, LIFE));
+  me.wait(200);
+  assert(me.join(1, "b").some((line) => line.includes("route b 5 by 1000 #30")));
+});
+
+test("a neighbour is not told of the services of another router of its name", () => {
+  const me = two();
+  const service = (name: string) => (frame: LinkFrameWriter) =>
+    frame.service("b", name, 1, LIFE + 50, 1);
+  me.tell(2, (frame) => frame.route("b", 4, 3, LIFE + 50) && service("s")(frame));
+  const lines = me.wait(200);
+  me.tell(2, service("t"));
+  lines.push(...me.wait(200));
+  assert.deepEqual(lines.filter((line) => line.includes("service")), []);
+  assert.equal(me.mesh.told(1).get("b")?.origin, LIFE + 50);
+  me.tell(1, (frame) => frame.resync(3));
+  assert.match(sent(me.wait(20)).join(), /; digest 3 0\]$/);
+});
+
+test("of two ways with numbers far apart, the one behind is asked for the other's, every 5 s", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 7, 500));
+  const lines: string[] = [];
+  for (let i = 0; i < 40; i++) {
+    me.tell(2, (frame) => frame.route("x", 3, 107, 500));
+    lines.push(...sent(me.wait(100)).filter((line) => line.includes("#107 ")));
+  }
+  assert.deepEqual(lines.filter((line) => line.includes("request")), [
+    "> 1: [request x by 500 #107 255 hops]",
+  ]);
+});
+
+test("a neighbour whose own number is far behind is asked again when its digest comes", () => {
+  const me = new Script();
+  me.join(2, "c");
+  me.tell(2, (frame) => frame.route("b", 4, 101, LIFE));
+  me.wait(200);
+  me.join(1, "b");
+  me.wait(6_000);
+  const hash = [0, 0] as const;
+  me.tell(
+    1,
+    (frame) => frame.digest({ routes: 1, routesHash: hash, services: 0, servicesHash: hash }),
+  );
+  assert.deepEqual(sent(me.wait(20)), ["> 1: [request b by 1000 #101 255 hops]"]);
+});
+
+test("there is no life after the last one that fits", () => {
+  const me = two();
+  me.tell(2, (frame) => frame.seqRequest("me", 0x7fff_ffff, 1, 9));
+  me.wait(60);
+  assert.equal(me.mesh.told(1).get("me")!.origin, 0x7fff_ffff);
 });
 
 test("an address that begins one life after another is told to the application", () => {

@@ -48,6 +48,25 @@ test("a neighbour that cannot take link frames is treated as an old peer", () =>
   assert.equal(me.mesh.neighbourKind(1), "legacy");
 });
 
+test("a neighbour is sent neither hop limits nor digests that it cannot take", () => {
+  const me = new Script();
+  me.join(1, "b", { caps: CAP.seq | CAP.bulk });
+  const [effect] = me.mesh.send(new Packet({ dst: "b" }), 0);
+  assert(effect?.kind === "transmit");
+  assert.equal(effect.packet.trailer, null);
+  const lines: string[] = [];
+  for (let i = 0; i < 20; i++) {
+    lines.push(...me.wait(5_000));
+    me.tell(1, (frame) => frame.pong(0));
+  }
+  assert.deepEqual(lines, []);
+});
+
+test("a neighbour that takes only absurdly small frames is sent such as any record fits in", () => {
+  const me = new Script();
+  assert(me.join(1, "b", { maxFrame: 1 }).includes("> 1: [route me 1 by 1000]"));
+});
+
 test("a neighbour is old after a second without a hello, and ours from its hello on", () => {
   const me = new Script();
   me.mesh.linkUp(1, 0);
@@ -163,6 +182,12 @@ test("a link that leads back to ourselves is closed", () => {
   assert.equal(me.mesh.neighbourKind(2), "gone");
 });
 
+test("a link to another router of our name is kept", () => {
+  const me = new Script();
+  assert.deepEqual(me.join(1, "me").filter((line) => line.startsWith("close")), []);
+  assert.equal(me.mesh.neighbourKind(1), "modern");
+});
+
 // ── the same router twice ───────────────────────────────────────────────────
 
 test("a second link to the same router is preferred until the first has proved alive", () => {
@@ -190,24 +215,35 @@ test("two live links to one router are both kept", () => {
   const me = new Script();
   me.join(1, "b");
   me.join(2, "b");
-  const token = pingToken(me);
+  const token = me.ping(1);
   me.tell(1, (frame) => frame.pong(token));
   assert.deepEqual(me.wait(9_000).filter((line) => line.startsWith("close")), []);
   assert.equal(me.mesh.neighbourKind(1), "modern");
 });
 
-/** Lets the ping out, and reads its number. */
-function pingToken(me: Script): number {
-  while (me.mesh.deadline() < me.now + 100) {
-    me.now = Math.max(me.now, me.mesh.deadline());
-    for (const effect of me.mesh.tick(me.now)) {
-      if (effect.kind !== "transmit" || effect.packet.net !== 4) continue;
-      const { data } = effect.packet;
-      if (data[0] === 4) return new DataView(data.buffer, data.byteOffset).getUint32(3);
-    }
-  }
-  throw new Error("Cannot find a ping");
-}
+test("a number that nobody has asked for proves nothing", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "b");
+  const token = me.ping(1);
+  me.tell(1, (frame) => frame.pong((token ^ 1) >>> 0));
+  assert.deepEqual(me.wait(3_010).filter((line) => line.startsWith("close")), ["close 1"]);
+});
+
+test("a second router of one name, or another life of it, casts no doubt on the first", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "b", { instance: LIFE + 5 });
+  assert.deepEqual(me.wait(5_000).filter((line) => /^close|ping/.test(line)), []);
+});
+
+test("a router that has begun a new life on its link is known by it on the next link", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE + 7));
+  me.join(2, "b", { instance: LIFE + 7 });
+  assert(me.wait(10).some((line) => line.startsWith("> 1: ") && line.includes("ping")));
+});
 
 // ── liveness ────────────────────────────────────────────────────────────────
 

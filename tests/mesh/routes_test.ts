@@ -2,7 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Budget } from "../../src/mesh/budget.ts";
+import { FlapDamper } from "../../src/mesh/flap_damper.ts";
+import { RouteTable } from "../../src/mesh/route_table.ts";
 import { hashName, precedes } from "../../src/mesh/sequence.ts";
+import { Neighbour } from "../../src/mesh/state.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
 import { LIFE, Script, sent } from "./script.ts";
 
@@ -76,6 +80,49 @@ test("an offer that is not feasible is never used, not even for want of another"
   assert.equal(me.mesh.reaches("x"), false);
 });
 
+test("how near we have said that we are falls with what we tell, and never rises", () => {
+  const me = two();
+  const feasible = () => me.mesh.inspect("x")!.feasible.map(({ cost }) => cost);
+  me.tell(1, x(7));
+  me.wait(200);
+  assert.deepEqual(feasible(), [8]);
+  me.tell(1, x(3));
+  me.wait(200);
+  assert.deepEqual(feasible(), [4]);
+  me.mesh.linkUp(3, me.now, 10);
+  me.hello(3, "d");
+  me.tell(3, x(2)); // Nearer to x, over a long link.
+  me.tell(1, retractX);
+  me.wait(200);
+  assert.equal(me.mesh.told(2).get("x")?.cost, 12);
+  assert.deepEqual(feasible(), [4]);
+});
+
+test("how near we have said that we are is remembered while it is used, and 200 s longer", () => {
+  const me = two();
+  me.tell(1, x(2));
+  live(me, 500_000, [1, 2]);
+  assert.equal(me.mesh.inspect("x")!.feasible.length, 1);
+  me.tell(1, retractX);
+  live(me, 140_000, [1, 2]);
+  assert.equal(me.mesh.inspect("x")!.feasible.length, 1);
+  live(me, 130_000, [1, 2]);
+  assert.equal(me.mesh.inspect("x"), null);
+});
+
+test("how near we have said that we are is remembered by each origin", () => {
+  const me = two();
+  const o = (cost: number, origin: number) => (frame: LinkFrameWriter) =>
+    frame.route("o", cost, 1, 0x8000_0000 + origin);
+  for (const origin of [1, 2]) {
+    me.tell(1, o(2, origin));
+    me.wait(200); // Told as 3.
+  }
+  me.tell(2, o(4, 2));
+  me.tell(1, (frame) => frame.route("o", 0, 0, 0));
+  assert.equal(me.mesh.nextHop("o"), null);
+});
+
 test("a failover to another feasible offer costs no search and no time", () => {
   const me = two();
   me.tell(1, x(2));
@@ -93,6 +140,18 @@ test("of equal offers the one in use is kept; a better one is taken", () => {
   me.tell(3, x(2));
   assert.equal(wayToX(me), "x 2 d");
 });
+
+for (const [first, second] of [["b", "c"], ["c", "b"]] as const) {
+  test(`of equal offers the one in use is kept when it is told again, be it of "${first}"`, () => {
+    const me = new Script();
+    me.join(1, second);
+    me.join(2, first);
+    me.tell(2, x(3));
+    me.tell(1, x(3));
+    me.tell(2, x(3, 8));
+    assert.equal(wayToX(me), `x 3 ${first}`);
+  });
+}
 
 test("a native route is preferred to one that is told on somebody's behalf", () => {
   const me = two();
@@ -131,6 +190,15 @@ test("nobody is told of a route that leads through another link to itself", () =
   assert.deepEqual(me.wait(50), ["> 2: [route x 3 by 500 #7]"]);
 });
 
+test("of two routers of one name, each is told what the other leads to", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.join(2, "b", { instance: LIFE + 5 });
+  me.wait(200);
+  me.tell(1, x(2));
+  assert.deepEqual(me.wait(50), ["> 2: [route x 3 by 500 #7]"]);
+});
+
 test("whoever becomes our next hop is told once that we do not lead there any more", () => {
   const me = two();
   me.tell(1, x(3));
@@ -146,6 +214,15 @@ test("what is known already is not told again", () => {
   me.wait(200);
   me.tell(1, x(2));
   me.tell(1, x(2, 8)); // A newer word alone is no news to those who have not asked.
+  assert.deepEqual(me.wait(1_000), []);
+});
+
+test("a change that is undone before it is told is not told", () => {
+  const me = two();
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(1, x(5, 8));
+  me.tell(1, x(2, 9));
   assert.deepEqual(me.wait(1_000), []);
 });
 
@@ -169,6 +246,62 @@ test("more than fits one frame goes out in several", () => {
   const frames = sent(me.wait(200));
   assert(frames.length > 1);
   assert.equal(frames.join(";").split(";").length, 400);
+});
+
+/** Names that share nothing at their beginnings. */
+const LONG_NAMES = Array.from({ length: 300 }, (_, i) => `${i}`.padStart(3, "0").padEnd(40, "x"));
+
+/** Has b say something about each of many names, a few in a frame. */
+function about(me: Script, write: (frame: LinkFrameWriter, name: string) => boolean): void {
+  for (let i = 0; i < LONG_NAMES.length; i += 20) {
+    me.tell(1, (frame) => {
+      for (const name of LONG_NAMES.slice(i, i + 20)) assert(write(frame, name));
+    });
+  }
+}
+
+const count = (lines: string[], what: string) => lines.join().split(what).length - 1;
+
+test("whatever it is that does not fit one frame goes out in several, and all of it", () => {
+  const me = two();
+  about(me, (frame, name) => frame.route(name, 2, 7, X));
+  me.wait(500);
+  about(me, (frame, name) => frame.service(name, "s".repeat(100), 1, X, 1));
+  assert.equal(count(me.wait(500), "service "), 300);
+  me.tell(2, (frame) => {
+    for (let i = 0; i < 1_000; i++) frame.ping(i);
+  });
+  me.tell(2, (frame) => {
+    for (let i = 0; i < 500; i++) frame.ping(i);
+  });
+  assert.equal(count(me.wait(500), "pong "), 1_085); // As many as fitted the frame that asked.
+  me.join(3, "d");
+  about(me, (frame, name) => frame.route(name, 9, 7, X));
+  const lines = me.wait(200);
+  assert.equal(count(lines.filter((line) => line.startsWith("> 2")), "retract "), 300);
+  assert.equal(count(lines, "request "), 300);
+});
+
+test("of thousands of routes some go out at a time, and the rest after a while", () => {
+  const me = two();
+  for (let i = 0; i < 9_000; i += 100) {
+    me.tell(1, (frame) => {
+      for (let k = i; k < i + 100; k++) frame.route(`x${k}`, 2, 7, X);
+    });
+  }
+  me.wait(5_000);
+  assert.equal(count(me.join(3, "d"), "route x"), 4_096 - 3);
+  assert.equal(count(me.wait(5_000).filter((line) => line.startsWith("> 3")), "route x"), 4_907);
+});
+
+test("even what is urgent goes out every 5 ms at most", () => {
+  const me = two();
+  let frames = 0;
+  for (let i = 0; i < 100; i++) {
+    me.tell(1, (frame) => frame.ping(i));
+    frames += me.wait(1).length;
+  }
+  assert(frames >= 15 && frames <= 21, `${frames} frames in 100 ms`);
 });
 
 test("good news goes out within 15 ms, but not more often than every 50 ms", () => {
@@ -201,6 +334,19 @@ test("who always has news has to wait longer and longer, up to a second", () => 
   }
   assert(frames < 90, `${frames} frames in 30 s`); // 600 at 50 ms each.
   assert(frames > 30);
+});
+
+test("who has had no news for a while need not wait long for the next", () => {
+  const me = two();
+  for (let i = 0; i < 2_000; i++) {
+    me.tell(1, (frame) => frame.route(`x${i}`, 2, 1, 500));
+    me.wait(10);
+  }
+  me.wait(5_000);
+  for (const name of ["y", "z"]) {
+    me.tell(1, (frame) => frame.route(name, 2, 1, 500));
+    assert.equal(sent(me.wait(70)).filter((line) => line.includes(`route ${name}`)).length, 1);
+  }
 });
 
 test("a route that changes all the time is told at most once a second", () => {
@@ -244,6 +390,67 @@ test("options.maxRoutes bounds the destinations; those known stay", () => {
   assert.deepEqual(me.routes(), ["b 1 b", "y 2 b"]);
 });
 
+test("no more than twice as many destinations as may be offered are remembered", () => {
+  const me = new Script({ maxRoutes: 3 });
+  me.join(1, "b");
+  me.join(2, "c");
+  const names = Array.from({ length: 20 }, (_, i) => `x${i}`);
+  for (const name of names) {
+    me.tell(1, (frame) => frame.route(name, 2, 7, X));
+    me.wait(100);
+    me.tell(1, (frame) => frame.route(name, 0, 0, 0));
+    me.wait(600);
+  }
+  const remembered = ["b", "c", ...names].filter((name) => me.mesh.inspect(name) !== null);
+  assert(remembered.length <= 6, `${remembered}`);
+});
+
+test("a destination that somebody still has to be told is lost is not forgotten for want of room", () => {
+  const me = new Script({ maxRoutes: 3 });
+  me.join(1, "b");
+  me.join(2, "c");
+  me.tell(1, x(2));
+  me.wait(200);
+  me.tell(1, retractX);
+  for (let i = 0; i < 4; i++) {
+    me.tell(1, (frame) => frame.route(`y${i}`, 2, 7, X));
+    me.tell(1, (frame) => frame.route(`y${i}`, 0, 0, 0));
+  }
+  assert.deepEqual(me.wait(20), ["> 2: [retract x]"]);
+});
+
+test("who takes the place of a destination that was forgotten is told like any other", () => {
+  const me = new Script({ maxRoutes: 3 });
+  me.join(1, "b");
+  me.join(2, "c");
+  me.wait(200);
+  for (let i = 0; i < 9; i++) {
+    me.tell(1, (frame) => frame.route(`x${i}`, 2, 7, X)); // About to be told,
+    me.tell(1, (frame) => frame.route(`x${i}`, 0, 0, 0)); // and gone.
+  }
+  me.tell(1, x(2));
+  assert.deepEqual(me.wait(20), ["> 2: [route x 3 by 500 #7]"]);
+});
+
+test("of many origins of one destination, those used last are remembered", () => {
+  const me = two();
+  for (let i = 1; i <= 6; i++) {
+    me.tell(1, (frame) => frame.route("o", 2, 1, 0x8000_0000 + i));
+    me.wait(2_000);
+  }
+  const origins = me.mesh.inspect("o")!.feasible.map(({ origin }) => origin - 0x8000_0000);
+  assert.deepEqual(origins, [1, 4, 5, 6]);
+});
+
+test("the number of a destination that is forgotten is given to another", () => {
+  const neighbour = new Neighbour(1, 1, new Budget(1, 1, 0), 0);
+  const table = new RouteTable("me", new Map([[1, neighbour]]), -1, () => Infinity, 10);
+  const { id } = table.find("x")!;
+  table.sweep(0);
+  assert.equal(table.get("x"), undefined);
+  assert.equal(table.find("y")!.id, id);
+});
+
 test("what there is no room for does not keep us from hearing the rest of a frame", () => {
   const me = new Script({ maxRoutes: 2 });
   me.join(1, "b");
@@ -284,6 +491,20 @@ test("a neighbour that tells more than anybody should is not followed, and asked
   for (let i = 0; i < 250; i++) {
     lines.push(...me.tell(1, (frame) => {
       for (let k = 0; k < 100; k++) frame.route("x", 2 + k % 2, 7, X);
+    }));
+  }
+  assert.equal(lines.filter((line) => line.startsWith("drop")).length, 1);
+  assert(me.wait(1_100).some((line) => line.includes("resync 3")));
+});
+
+test("a neighbour that tells more services than anybody should is not followed either", () => {
+  const me = new Script({ maxRoutes: 100, maxServices: 100 });
+  me.join(1, "b");
+  me.tell(1, x(2));
+  const lines: string[] = [];
+  for (let i = 0; i < 250; i++) {
+    lines.push(...me.tell(1, (frame) => {
+      for (let k = 0; k < 100; k++) frame.service("x", "echo", 1, X, 100 * i + k);
     }));
   }
   assert.equal(lines.filter((line) => line.startsWith("drop")).length, 1);
@@ -348,6 +569,36 @@ test("a bad link is not preferred while there is another way", () => {
   assert.equal(wayToX(me), "x 2 b");
 });
 
+test("what is better than a bad link, once that has calmed down, is asked for then", () => {
+  const me = new Script();
+  me.join(2, "c");
+  me.join(3, "d");
+  let link = 10;
+  for (let i = 0; i < 3; i++) {
+    me.join(link, "b", { session: `000000000000001${i}` });
+    me.down(link++);
+  }
+  me.join(link, "b", { session: "0000000000000020" });
+  me.tell(2, x(3, 8));
+  me.tell(link, x(2, 8)); // Can be trusted, but the link cannot.
+  me.wait(200);
+  me.tell(3, (frame) => frame.seqRequest("x", X, 9, 9));
+  me.wait(20);
+  me.tell(2, x(3, 9)); // Told to d: what b says is too old now.
+  assert.deepEqual(me.wait(1_000).filter((line) => line.includes("request")), []);
+  assert.deepEqual(me.wait(2_000).filter((line) => line.includes("request")), [
+    "> 13: [request x by 500 #10 255 hops]",
+  ]);
+});
+
+test("a router is not damped for more than a minute or so, and a thousand are remembered", () => {
+  const damper = new FlapDamper();
+  for (let i = 0; i < 20; i++) damper.lost("b", i);
+  assert.equal(damper.dampedUntil("b", 20), 64_019);
+  for (let i = 0; i < 1_000; i++) damper.lost(`n${i}`, 20);
+  assert.equal(damper.dampedUntil("b", 20), 0);
+});
+
 // ── keeping agreed ──────────────────────────────────────────────────────────
 
 /** Keeps the neighbours alive while time passes. */
@@ -366,6 +617,60 @@ test("what has been told is summed up every half minute", () => {
   const digests = live(me, 60_000, [1, 2]).filter((line) => line.includes("digest"));
   assert.deepEqual([...new Set(digests)].sort(), ["> 1: [digest 2 0]", "> 2: [digest 3 1]"]);
   assert(digests.length >= 3 && digests.length <= 5, `${digests.length} digests`);
+});
+
+/** The digest of what we have told c, after b has told this. */
+function summary(write: (frame: LinkFrameWriter) => unknown): string {
+  const me = two();
+  me.tell(1, x(2));
+  me.tell(1, write);
+  me.wait(200);
+  me.tell(2, (frame) => frame.resync(3));
+  return me.frame(2, 1).slice(-27).join(); // It comes last.
+}
+
+test("a digest differs if anything differs that was told, and a removal is as good as nothing", () => {
+  const service = (load: number, version: number) => (frame: LinkFrameWriter) =>
+    frame.service("x", "echo", load, X, version);
+  const summaries = [
+    summary(() => {}),
+    summary(x(1)),
+    summary(x(2, 9)),
+    summary((frame) => frame.route("x", 2, 7, X + 1)),
+    summary((frame) => frame.route("y", 2, 7, X)),
+    summary(service(5, 1)),
+    summary(service(6, 1)),
+    summary(service(5, 2)),
+  ];
+  assert.equal(new Set(summaries).size, summaries.length);
+  assert.equal(summary(service(0, 3)), summaries[0]);
+});
+
+test("a digest that agrees again was only late: none is asked for after the next that differs", () => {
+  const me = new Script();
+  me.mesh.linkUp(1, 0);
+  me.hello(1, "b");
+  const digest = (routes: number) =>
+    me.tell(
+      1,
+      (frame) => frame.digest({ routes, routesHash: [0, 0], services: 0, servicesHash: [0, 0] }),
+    );
+  digest(1);
+  digest(0);
+  digest(1);
+  assert.deepEqual(me.wait(20).filter((line) => line.includes("resync")), []);
+});
+
+test("services that a neighbour leaves out when it tells all again are gone", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 7, X) && frame.service("x", "echo", 5, X, 1));
+  me.tell(1, (frame) => frame.service("b", "ping", 1, LIFE, 1));
+  const digest = { routes: 9, routesHash: [1, 2], services: 9, servicesHash: [1, 2] } as const;
+  for (let i = 0; i < 2; i++) me.tell(1, (frame) => frame.digest(digest));
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE) && frame.route("x", 2, 7, X));
+  me.tell(1, (frame) => frame.service("b", "ping", 1, LIFE, 1));
+  assert.deepEqual(me.tell(1, (frame) => frame.digest(digest)), ["! service echo@x 0"]);
+  assert.deepEqual(me.services(), ["ping@b 1"]);
 });
 
 test("a neighbour whose digest differs twice is asked to tell all again", () => {
@@ -408,6 +713,27 @@ test("our own route is refreshed about every ten minutes, and others' words are 
   me.tell(1, x(2, 8));
   const passedOn = me.wait(100).filter((line) => !line.includes("digest"));
   assert.deepEqual(passedOn, ["> 2: [route x 3 by 500 #8]"]);
+});
+
+test("our own route, and that of an old peer for which we speak, are refreshed again and again", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(2, "old");
+  me.wait(1_000);
+  const lines = live(me, 1_500_000, [1]).filter((line) => line.startsWith("> 1"));
+  for (const route of ["me 1 by 1000", "old 2 by us"]) {
+    const times = lines.filter((line) => line.includes(`route ${route}`)).length;
+    assert(times >= 2 && times <= 4, `${route}: ${times}`);
+  }
+});
+
+test("an offer that is confirmed in time is kept", () => {
+  const me = two();
+  me.tell(1, x(2));
+  live(me, 1_500_000, [1, 2]);
+  me.tell(1, x(2, 8));
+  live(me, 1_500_000, [1, 2]);
+  assert.equal(wayToX(me), "x 2 b");
 });
 
 test("an offer that is not confirmed for 35 minutes is forgotten", () => {

@@ -123,6 +123,24 @@ export class Script {
     return lines;
   }
 
+  /** Lets the next frame to a neighbour that begins with a record of this kind out, and returns it. */
+  frame(link: number, op: number): Uint8Array {
+    for (let ticks = 0; ticks < 10_000 && this.mesh.deadline() < Infinity; ticks++) {
+      this.now = Math.max(this.now, this.mesh.deadline());
+      for (const effect of this.mesh.tick(this.now)) {
+        if (effect.kind !== "transmit" || effect.link !== link || effect.packet.net !== 4) continue;
+        if (effect.packet.data[0] === op) return effect.packet.data;
+      }
+    }
+    throw new Error("Cannot find the frame");
+  }
+
+  /** Lets the next ping of a neighbour out, and reads its number. */
+  ping(link: number): number {
+    const { buffer, byteOffset } = this.frame(link, 4);
+    return new DataView(buffer, byteOffset).getUint32(3);
+  }
+
   /** Our routes, as "address cost via". */
   routes(): string[] {
     return this.mesh.routes().map(({ address, cost, via }) => `${address} ${cost} ${via}`);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ServiceRecords } from "../../src/mesh/service_records.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
 import { LIFE, Script, sent } from "./script.ts";
 
@@ -55,6 +56,20 @@ test("the newest version counts, from wherever it comes, and goes on to those wh
   assert.deepEqual(sent(me.wait(1_000)), []); // b leads to x: it need not be told.
 });
 
+test("of one version the removal counts: two lives may have begun in the same second", () => {
+  const me = withX();
+  me.tell(1, echo(5, 1));
+  assert.deepEqual(me.tell(2, echo(0, 1)), ["! service echo@x 0"]);
+  assert.deepEqual(me.tell(1, echo(5, 1)), []);
+});
+
+test("who tells a service before we have told it is not told it", () => {
+  const me = withX();
+  me.tell(1, echo(5, 2));
+  me.tell(2, echo(5, 2));
+  assert.deepEqual(sent(me.wait(200)), []);
+});
+
 test("versions go round: the one after 65535 is 1", () => {
   const me = withX();
   me.tell(1, echo(5, 65_535));
@@ -95,6 +110,21 @@ test("a removal is remembered for five minutes, so that a late joiner cannot bri
   alive(290_000);
   assert.deepEqual(me.tell(2, echo(5, 1)), []);
   assert.deepEqual(me.services(), []);
+});
+
+test("a removal is forgotten after some minutes, and takes no room any more", () => {
+  const me = new Script({ maxServices: 2 });
+  me.join(1, "b");
+  const service = (name: string, load: number, version: number) =>
+    me.tell(1, (frame) => frame.service("b", name, load, LIFE, version));
+  for (const name of ["s1", "s2"]) service(name, 1, 1);
+  for (const name of ["s1", "s2"]) service(name, 0, 2);
+  assert.deepEqual(service("s3", 1, 1), ["drop ERR_CHANNEL_PROTOCOL"]);
+  for (const end = me.now + 400_000; me.now < end;) {
+    me.wait(5_000);
+    me.tell(1, (frame) => frame.pong(0));
+  }
+  assert.deepEqual(service("s3", 1, 1), ["! service s3@b 1"]);
 });
 
 test("a service can be called only while its host can be reached", () => {
@@ -177,6 +207,50 @@ test("a service that changes while its route is lost is told when the route is b
   assert.deepEqual(sent(me.wait(200)), ["> 2: [route x 3 by 500 #8; service echo@x 6 v2]"]);
 });
 
+test("a service that changes just before its route is lost is told when the route is back", () => {
+  const me = withX();
+  me.tell(1, echo(5, 1));
+  me.wait(200);
+  me.tell(1, echo(6, 2));
+  me.tell(1, (frame) => frame.route("x", 0, 0, 0));
+  me.wait(50);
+  me.tell(1, (frame) => frame.route("x", 2, 8, X));
+  assert.deepEqual(sent(me.wait(200)), ["> 2: [route x 3 by 500 #8; service echo@x 6 v2]"]);
+});
+
+test("a route that comes back later than that brings its services again", () => {
+  const me = withX();
+  me.tell(1, echo(5, 1));
+  me.wait(200);
+  me.tell(1, (frame) => frame.route("x", 0, 0, 0));
+  for (let i = 0; i < 8; i++) {
+    me.wait(4_000);
+    for (const link of [1, 2]) me.tell(link, (frame) => frame.pong(0));
+  }
+  me.tell(1, (frame) => frame.route("x", 2, 8, X));
+  assert.deepEqual(sent(me.wait(100)).filter((line) => line.includes("route x")), [
+    "> 2: [route x 3 by 500 #8; service echo@x 5 v1]",
+  ]);
+});
+
+test("a service whose host begins another life before it is told is not told", () => {
+  const me = withX();
+  me.tell(1, echo(5, 1));
+  me.tell(1, (frame) => frame.route("x", 2, 1, X + 1));
+  assert.deepEqual(sent(me.wait(200)), ["> 2: [route x 3 by 501 #1]"]);
+});
+
+test("what others say by our own word about an old peer's services is ignored", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.up(2, "old");
+  me.service(2, "s", "old", 3);
+  me.wait(200);
+  const { origin } = me.mesh.told(1).get("old")!;
+  me.tell(1, (frame) => frame.service("old", "s", 0, origin, 9));
+  assert.match(sent(me.join(3, "d")).join(), /service s@old 3 v1\]/);
+});
+
 test("options.maxServices bounds what is kept; what is known stays", () => {
   const me = new Script({ maxServices: 2 });
   me.join(1, "b");
@@ -206,4 +280,10 @@ test("Mesh.select() prefers an instance that has a route to one whose route is l
   assert.equal(me.mesh.select("echo"), "c");
   me.tell(2, (frame) => frame.service("c", "echo", 0, LIFE, 2));
   assert.equal(me.mesh.select("echo"), "x"); // The call waits.
+});
+
+test("of many origins that speak for one host, only some are remembered", () => {
+  const records = new ServiceRecords(20_000);
+  for (let i = 1; i <= 100; i++) records.accept("x", -i, "echo", 1, 1, 1_000 * i);
+  assert.equal([...records.all()].length, 4);
 });

@@ -54,7 +54,7 @@ export interface Measured {
   probesLost: number;
   /** Control traffic by neighbour and second when nothing happens. */
   idleBytes: number;
-  /** Memory of a core for each of its destinations. */
+  /** Memory of one core for each of its destinations, in bytes. */
   heap: number;
   /** The first faults in words. */
   words: string[];

@@ -18,8 +18,7 @@ import {
 } from "../../src/testing/mod.ts";
 import { Packet } from "../../src/wire/mod.ts";
 import type { Measured, Subject } from "./figures.ts";
-import { heap } from "./memory.ts";
-import { recordTime } from "./record_time.ts";
+import { destinationMemory, recordTime } from "./core_alone.ts";
 
 /** Between two looks at all ways, in ms. */
 const LOOK = 5;
@@ -56,7 +55,7 @@ export function measure(subject: Subject): Measured {
     if (subject.events > 0) experiment.probe();
     experiment.idle();
   });
-  return { ...notes.result(), recordTime: recordTime(), heap: heap(subject) };
+  return { ...notes.result(), recordTime: recordTime(), heap: destinationMemory() };
 }
 
 /** What has been seen in some networks. */

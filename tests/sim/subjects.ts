@@ -20,7 +20,6 @@ export const ROWS: readonly Row[] = [
   { title: "cold start: frames per node", key: "coldFrames" },
   { title: "cold start: all reach all", key: "coldReachable", unit: "ms" },
   { title: "cold start: all by the shortest way", key: "coldOptimal", unit: "ms" },
-  { title: "a core alone: time for each record received", key: "recordTime", unit: "µs" },
   { title: "link cut: records per node", key: "cutRecords" },
   { title: "link cut: all pairs connected again", key: "cutRestored", unit: "ms" },
   { title: "link cut: all by the shortest way again", key: "cutOptimal", unit: "ms" },
@@ -35,7 +34,8 @@ export const ROWS: readonly Row[] = [
   { title: "stretch at rest", key: "stretch" },
   { title: "probes lost across a cut", key: "probesLost" },
   { title: "idle control traffic per neighbour", key: "idleBytes", unit: "B/s" },
-  { title: "memory for each destination", key: "heap", unit: "B" },
+  { title: "a core alone: time for each record received", key: "recordTime", unit: "µs" },
+  { title: "a core alone: memory for each destination", key: "heap", unit: "B" },
 ];
 
 /** The most that a figure may be. */
@@ -47,7 +47,14 @@ export interface Case {
   targets: Targets;
 }
 
-const NOTHING_WRONG: Targets = { loops: 0, rises: 0, faults: 0, probesLost: 0, recordTime: 3 };
+const NOTHING_WRONG: Targets = {
+  loops: 0,
+  rises: 0,
+  faults: 0,
+  probesLost: 0,
+  recordTime: 3,
+  heap: 400,
+};
 
 /** What is told of a route when it is refreshed, in bytes, and how often that is, in s. */
 const REFRESH_BYTES = 17;
@@ -93,20 +100,19 @@ export const CASES: readonly Case[] = [
       ...{ cutRecords: 12, cutRestored: 325, cutOptimal: 900 },
       ...{ deathRecords: 20, deathClean: 900, restartRecords: 16 },
       ...{ partitionRecords: 460, healRecords: 550, stretch: 1.001, idleBytes: idle(60, 100) },
-      heap: 400,
     },
   },
   {
     subject: {
       ...{ name: "random-1000", nodes: 1_000, topology: randomDegree(1_000, 4, 1) },
-      ...{ seed: 1, events: 3, partitions: 1 },
+      ...{ seed: 1, events: 4, partitions: 1 },
     },
     targets: {
       ...NOTHING_WRONG,
       ...{ coldRecords: 5_700, coldFrames: 40, coldReachable: 700, coldOptimal: 700 },
       ...{ cutRecords: 16, cutRestored: 325, cutOptimal: 1_000 },
       ...{ deathRecords: 60, deathClean: 1_100, restartRecords: 37 },
-      ...{ partitionRecords: 6_300, healRecords: 7_500, stretch: 1.0005, idleBytes: 90, heap: 400 },
+      ...{ partitionRecords: 6_300, healRecords: 7_500, stretch: 1.0005, idleBytes: 90 },
     },
   },
 ];
@@ -132,7 +138,7 @@ export function largeCase(): Case {
       ...{ coldRecords: shared(61_000), coldFrames: 50, coldReachable: 900, coldOptimal: 900 },
       ...{ cutRecords: 15, cutRestored: 330, cutOptimal: 1_300 },
       ...{ deathRecords: 55, deathClean: 1_100, restartRecords: 36, stretch: 1.0005 },
-      ...{ idleBytes: 350, heap: 400 },
+      ...{ idleBytes: 350 },
     },
   };
 }
