@@ -162,6 +162,7 @@ export class Announcer {
       neighbour.told.set(destination.id, 0, 0, 0);
     }
     this.tellAll(neighbour, now);
+    this.signal(neighbour, { kind: "resync", what: 0 }, now);
     this.signal(neighbour, { kind: "digest" }, now);
   }
 
@@ -255,10 +256,14 @@ export class Announcer {
     for (const destination of due) this.#writeRoute(neighbour, destination, now);
     for (const request of neighbour.dueRequests) this.#writeRequest(neighbour, request);
     for (const record of neighbour.dueServices) this.#writeService(neighbour, record);
-    for (const signal of neighbour.dueSignals) this.#writeSignal(neighbour, signal);
+    // What sums up all that was told has to wait until it is.
+    const early = rest.length > 0 ? neighbour.dueSignals.filter(sumsUp) : [];
+    for (const signal of neighbour.dueSignals) {
+      if (!early.includes(signal)) this.#writeSignal(neighbour, signal);
+    }
     neighbour.dueRequests = [];
     neighbour.dueServices.clear();
-    neighbour.dueSignals = [];
+    neighbour.dueSignals = early;
     if (!this.#writer.empty) this.#send(neighbour);
     if (rest.length > 0) this.#schedule(neighbour, false, now);
   }
@@ -346,6 +351,11 @@ export class Announcer {
     const packet = new Packet({ net: NET_LINK, data: this.#writer.finish() });
     this.#core.emit({ kind: "transmit", link: neighbour.link, packet });
   }
+}
+
+/** Whether a signal means something only after all that is due has been told. */
+function sumsUp(signal: Signal): boolean {
+  return signal.kind === "digest" || (signal.kind === "resync" && signal.what === 0);
 }
 
 /** Whether a neighbour must be told of its own address: somebody else speaks under it. */

@@ -110,7 +110,6 @@ export class Choice {
   #lose(destination: Destination, now: number): void {
     const { emit } = this.#core;
     const had = destination.selected !== null;
-    const hoped = this.#searches.isStarving(destination);
     destination.selected = null;
     destination.cost = 0;
     const hope = this.#searches.starve(destination, had, now);
@@ -121,10 +120,7 @@ export class Choice {
       this.#announcer.news(destination, now);
       this.#border.lost(destination, now);
     }
-    if (hope || (!had && !hoped)) return;
-    if (!had) emit({ kind: "route", route: routeInfo(destination) });
-    this.#services.refresh(destination, now);
-    this.watcher?.lost(destination);
+    if (had && !hope) this.#services.refresh(destination, now);
   }
 
   /** Nobody has answered. */

@@ -25,7 +25,7 @@ import type { MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
-import { ServicePlane } from "./service_plane.ts";
+import { isOffered, ServicePlane } from "./service_plane.ts";
 import { ServiceRecords } from "./service_records.ts";
 import { ServiceTable } from "./service_table.ts";
 import { Neighbour } from "./state.ts";
@@ -77,7 +77,7 @@ export class ControlPlane {
         maxRoutes,
       ),
       services: new ServiceTable(),
-      records: new ServiceRecords(maxServices),
+      records: new ServiceRecords(maxServices, (host, origin) => isOffered(core, host, origin)),
       agenda: new Agenda(),
       random,
       stub: options.stub ?? false,

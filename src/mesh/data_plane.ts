@@ -43,6 +43,8 @@ export class DataPlane {
   readonly #seen: SeenCache = new SeenCache();
   readonly #ids: PacketIds = new PacketIds();
   readonly #held: Map<Destination, Held[]> = new Map();
+  /** Destinations for which somebody will look whether packets have waited too long. */
+  readonly #timed: Set<Destination> = new Set();
   #heldBytes: number = 0;
   #counter: number = 0;
 
@@ -173,11 +175,13 @@ export class DataPlane {
     held.push({ packet, from, until: now + HOLD_TIME });
     this.#held.set(destination, held);
     this.#heldBytes += size;
-    if (held.length === 1) this.#expireAt(destination, now + HOLD_TIME);
+    if (!this.#timed.has(destination)) this.#expireAt(destination, now + HOLD_TIME);
   }
 
   #expireAt(destination: Destination, at: number): void {
+    this.#timed.add(destination);
     this.#core.agenda.add(at, (now) => {
+      this.#timed.delete(destination);
       const waiting = this.#take(destination);
       const left = waiting.filter(({ until }) => until > now);
       for (const { packet } of waiting.slice(0, waiting.length - left.length)) {

@@ -24,6 +24,9 @@ const OUR_CAPS = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
 /** What a neighbour must be able to do to be of our kind. */
 const NEEDED_CAPS = CAP.seq | CAP.bulk;
 
+/** Between two new beginnings of one neighbour, in ms: each is told the whole table. */
+const WELCOME_INTERVAL = 100;
+
 /** Every record fits into a link frame of this size, in bytes. */
 const MIN_LINK_FRAME = 524;
 
@@ -124,6 +127,7 @@ export class Links {
       return this.#hooks.drop(neighbour, error, now);
     }
     const again = neighbour.kind === "modern" && neighbour.session === hello.session;
+    if (!again && now - neighbour.welcomedAt < WELCOME_INTERVAL) return; // It will say it again.
     const hearsUs = hello.seen === neighbour.ownSession;
     // It has come up after us, or has begun anew: what we said before was lost on it.
     const late = neighbour.kind === "legacy" || (neighbour.session !== "" && !again);
@@ -230,6 +234,7 @@ export class Links {
     neighbour.name(hello.address, identity.hash, identity.address);
     neighbour.instance = hello.instance | 0;
     neighbour.session = hello.session;
+    neighbour.welcomedAt = now;
     neighbour.proven = neighbour.missed = neighbour.doubted = false;
     neighbour.takesTrailers = (hello.caps & CAP.hops) !== 0;
     neighbour.takesDigests = (hello.caps & CAP.digest) !== 0;
@@ -244,8 +249,8 @@ export class Links {
     this.#doubtOthers(neighbour, now);
     if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
     this.#announcer.greet(neighbour, now);
-    const { session } = neighbour;
-    const isSame = () => neighbour.kind === "modern" && neighbour.session === session;
+    const welcome = ++neighbour.welcomes;
+    const isSame = () => neighbour.kind === "modern" && neighbour.welcomes === welcome;
     this.#watch(neighbour, isSame, now + PING_AFTER);
     this.#digestLater(neighbour, isSame, now);
   }
@@ -279,6 +284,8 @@ export class Links {
   }
 
   #ping(neighbour: Neighbour, now: number): void {
+    const waits = neighbour.pingAt >= 0 && now - neighbour.pingAt < PING_AFTER - 1;
+    if (waits) return; // For an answer to the last one.
     neighbour.pingToken = Math.floor(this.#core.random() * 0x1_0000_0000);
     neighbour.pingAt = now;
     this.#announcer.signal(neighbour, { kind: "ping", token: neighbour.pingToken }, now);
@@ -304,11 +311,17 @@ export class Links {
     for (const other of [...this.#core.neighbours.values()]) {
       if (other === neighbour || other.kind !== "modern" || other.address !== address) continue;
       if (other.instance !== instance) continue; // Another router of this name, or an earlier life.
+      if (other.doubted) continue; // It has been asked already.
       other.doubted = true;
+      other.doubts++;
+      const { doubts } = other;
       this.#ping(other, now);
       this.#hooks.reconsider(other, now);
       this.#core.agenda.add(now + DOUBT_TIMEOUT, (later) => {
-        if (!other.doubted || this.#core.neighbours.get(other.link) !== other) return;
+        if (
+          !other.doubted || other.doubts !== doubts ||
+          this.#core.neighbours.get(other.link) !== other
+        ) return;
         const why = `"${address}" has come over another, and does not answer here`;
         const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
         this.#hooks.drop(other, error, later);

@@ -57,7 +57,7 @@ export class OwnKind {
   readonly #links: Links;
   readonly #part: (neighbour: Neighbour, now: number) => void;
   readonly #reader: FrameReader = new FrameReader(this);
-  /** When each neighbour was last told all again, in ms. */
+  /** When each neighbour was last told all again, or will be, in ms. */
   readonly #resyncs: WeakMap<Neighbour, number> = new WeakMap();
 
   /** Constructs a new instance. */
@@ -207,23 +207,17 @@ export class OwnKind {
 
   /** A neighbour of our kind says what all that it has told us comes to. */
   heardDigest(neighbour: Neighbour, digest: LinkDigest, now: number): void {
-    const { stale, offers } = neighbour;
-    neighbour.stale = null;
+    const { offers } = neighbour;
     const itself = this.#core.routes.get(neighbour.address); // What was asked may have been lost.
     if (itself && offers.cost(itself.id) > 0) {
       this.#compare(itself, neighbour, offers.seq(itself.id), offers.origin(itself.id), now);
     }
-    for (const destination of stale ?? []) { // It has told all again but this.
-      if (neighbour.offers.cost(destination.id) === 0) continue;
-      this.#core.routes.offer(destination, neighbour, 0, 0, 0);
-      if (destination !== this.#core.routes.self) this.#choice.reselect(destination, now);
-    }
-    if (stale !== null) this.#services.settle(neighbour, now);
     if (neighbour.refused > 0) { // It tells more than we keep; there may be room by now.
       neighbour.refused = 0;
       if (this.#core.routes.hasRoom) this.#askForAll(neighbour, now);
       return;
     }
+    if (!neighbour.digestBudget.spend(now)) return;
     if (agree(digest, offeredDigest(this.#core, neighbour))) {
       neighbour.differs = false;
     } else if (!neighbour.differs) {
@@ -243,12 +237,35 @@ export class OwnKind {
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 
-  /** A neighbour of our kind wants to be told all again. */
-  heardResync(neighbour: Neighbour, now: number): void {
+  /**
+   * A neighbour of our kind wants to be told all again: soon, if it was only just.
+   *
+   * @param what 0: it is the neighbour that has told all again.
+   */
+  heardResync(neighbour: Neighbour, what: number, now: number): void {
+    if (what === 0) return this.#toldAll(neighbour, now);
     const last = this.#resyncs.get(neighbour) ?? -Infinity;
-    if (now - last < RESYNC_INTERVAL) return;
-    this.#resyncs.set(neighbour, now);
-    this.#announcer.tellAllAgain(neighbour, now);
+    if (last > now) return; // It will be.
+    const at = Math.max(now, last + RESYNC_INTERVAL);
+    this.#resyncs.set(neighbour, at);
+    if (at === now) return this.#announcer.tellAllAgain(neighbour, now);
+    this.#core.agenda.add(at, (later) => {
+      if (neighbour.kind === "modern") this.#announcer.tellAllAgain(neighbour, later);
+    });
+  }
+
+  /** A neighbour has told all again: what it has left out is gone. */
+  #toldAll(neighbour: Neighbour, now: number): void {
+    const { routes } = this.#core;
+    const { stale } = neighbour;
+    neighbour.stale = null;
+    if (stale === null || neighbour.flooded) return; // Not all of it was heard: we ask once more.
+    for (const destination of stale) {
+      if (neighbour.offers.cost(destination.id) === 0) continue;
+      routes.offer(destination, neighbour, 0, 0, 0);
+      if (destination !== routes.self) this.#choice.reselect(destination, now);
+    }
+    this.#services.settle(neighbour, now);
   }
 
   /** A neighbour of our kind leaves: its link need not be seen to break. */
@@ -320,8 +337,8 @@ class FrameReader implements LinkFrameVisitor {
     this.#kind.heardDigest(this.#neighbour, digest, this.#now);
   }
 
-  resync(): void {
-    this.#kind.heardResync(this.#neighbour, this.#now);
+  resync(what: number): void {
+    this.#kind.heardResync(this.#neighbour, what, this.#now);
   }
 
   bye(): void {

@@ -59,6 +59,8 @@ export class ServicePlane {
     if (host === identity.address || origin === identity.proxyOrigin) return true;
     const destination = routes.get(host);
     if (destination === undefined) return true; // We had no room for its route, either.
+    // A word by which nobody leads to the host is of no use, and there is no end to such words.
+    if (!records.knows(host, origin) && !isOffered(this.#core, host, origin)) return true;
     if (origin >= 0 && origin < destination.newest) return true;
     const record = records.accept(host, origin, name, load, version, now);
     if (record === "full") return false;
@@ -156,4 +158,17 @@ export class ServicePlane {
     const record = records.accept(address, origin, name, load, version, now);
     if (typeof record === "object") this.#announcer.serviceNews(record, null, now);
   }
+}
+
+/** Whether anybody leads to a host by an origin now. */
+export function isOffered(core: Core, host: string, origin: number): boolean {
+  const { identity, routes, neighbours } = core;
+  if (host === identity.address) return origin === identity.origin;
+  const destination = routes.get(host);
+  if (destination === undefined) return false;
+  if (destination.selected !== null && destination.origin === origin) return true;
+  for (const { offers } of neighbours.values()) {
+    if (offers.cost(destination.id) > 0 && offers.origin(destination.id) === origin) return true;
+  }
+  return false;
 }

@@ -16,7 +16,7 @@ const TOMBSTONE_LIFETIME = 300;
 /** How long records are kept though nobody leads to their host by that origin, in seconds. */
 export const PARKED_LIFETIME = 60;
 
-/** Origins that are remembered of one host. */
+/** Origins that are remembered of one host beside those by which somebody leads there. */
 const MAX_ORIGINS = 4;
 
 /** Services that one origin may offer at one host. */
@@ -50,11 +50,22 @@ export type Acceptance = ServiceRecord | "known" | "full";
 export class ServiceRecords {
   readonly #hosts: Map<string, Map<number, Word>> = new Map();
   readonly #limit: number;
+  readonly #isOffered: (host: string, origin: number) => boolean;
   #size: number = 0;
 
-  /** Constructs a new instance. */
-  constructor(limit: number) {
+  /**
+   * Constructs a new instance.
+   *
+   * @param isOffered Whether anybody leads to a host by an origin now.
+   */
+  constructor(limit: number, isOffered: (host: string, origin: number) => boolean) {
     this.#limit = limit;
+    this.#isOffered = isOffered;
+  }
+
+  /** Whether an origin has said anything of a host. */
+  knows(host: string, origin: number): boolean {
+    return this.#hosts.get(host)?.has(origin) ?? false;
   }
 
   /** What an origin says of a host, removals included. */
@@ -118,11 +129,11 @@ export class ServiceRecords {
   }
 
   /** Forgets old removals, and the words of origins by which nobody leads to their host any more. */
-  sweep(now: number, isOffered: (host: string, origin: number) => boolean): void {
+  sweep(now: number): void {
     const at = seconds(now);
     for (const [host, words] of this.#hosts) {
       for (const [origin, word] of words) {
-        if (isOffered(host, origin)) word.seenAt = at;
+        if (this.#isOffered(host, origin)) word.seenAt = at;
         else if (at - word.seenAt > PARKED_LIFETIME) this.#forget(words, host, origin, word);
         for (const record of word.records.values()) {
           if (record.load > 0 || at - record.goneAt < TOMBSTONE_LIFETIME) continue;
@@ -140,8 +151,9 @@ export class ServiceRecords {
     if (this.#size >= this.#limit) return null;
     if (words === undefined) this.#hosts.set(host, words = new Map());
     if (words.size >= MAX_ORIGINS) {
-      const [oldest] = [...words].sort(([, a], [, b]) => a.seenAt - b.seenAt);
-      this.#forget(words, host, oldest![0], oldest![1]);
+      const idle = [...words].filter(([other]) => !this.#isOffered(host, other));
+      const [oldest] = idle.sort(([, a], [, b]) => a.seenAt - b.seenAt);
+      if (oldest && idle.length >= MAX_ORIGINS) this.#forget(words, host, oldest[0], oldest[1]);
       this.#hosts.set(host, words);
     }
     const word = { records: new Map(), seenAt: seconds(now) };

@@ -159,6 +159,8 @@ export class Neighbour {
   dampedUntil: number = 0;
   /** Whether another link to the same router has come up, and this one has yet to prove alive. */
   doubted: boolean = false;
+  /** How often that has been so. */
+  doubts: number = 0;
   /** When it was last heard, in ms. */
   heardAt: number;
   /** Whether it has told more than it may, and we have yet to start over with it. */
@@ -167,6 +169,8 @@ export class Neighbour {
   refused: number = 0;
   /** Changes that it may tell. */
   budget: Budget;
+  /** Digests that are compared for it: each takes as long as its table is. */
+  readonly digestBudget: Budget;
   /** Requests for fresher routes that it may have us carry. */
   readonly requestBudget: Budget;
 
@@ -180,6 +184,9 @@ export class Neighbour {
   ownSession: string = "";
   /** When we last said hello, in ms. */
   helloAt: number = -Infinity;
+  /** How often it has begun anew on this link, and when it did last, in ms. */
+  welcomes: number = 0;
+  welcomedAt: number = -Infinity;
   /** Whether it is known to hear us. */
   proven: boolean = false;
   /** Whether it has told us something before we knew that it is of our kind. */
@@ -254,6 +261,7 @@ export class Neighbour {
     this.heardAt = now;
     this.budget = budget;
     this.requestBudget = new Budget(2_000, 100, now);
+    this.digestBudget = new Budget(5, 1, now);
   }
 
   /** Notes its address. */
@@ -324,6 +332,7 @@ export class Neighbour {
 /** One short thing to tell a neighbour of our kind. */
 export type Signal =
   | { readonly kind: "ping" | "pong"; readonly token: number }
+  /** Tell all again; or, 0: that was all. */
   | { readonly kind: "resync"; readonly what: number }
   | { readonly kind: "digest" }
   | { readonly kind: "bye"; readonly reason: number };

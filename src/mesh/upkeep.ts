@@ -78,7 +78,7 @@ export class Upkeep {
 
   /** Forgets what is too old. */
   #sweep(now: number): void {
-    const { routes, records, neighbours, identity } = this.#core;
+    const { routes, records, neighbours } = this.#core;
     const at = seconds(now);
     for (const destination of [...routes.values()]) {
       for (const neighbour of neighbours.values()) {
@@ -94,15 +94,7 @@ export class Upkeep {
       }
     }
     routes.sweep(now);
-    records.sweep(now, (host, origin) => {
-      if (host === identity.address) return origin === identity.origin;
-      const destination = routes.get(host);
-      if (destination === undefined) return false;
-      if (destination.selected !== null && destination.origin === origin) return true;
-      return [...neighbours.values()].some(({ offers }) =>
-        offers.cost(destination.id) > 0 && offers.origin(destination.id) === origin
-      );
-    });
+    records.sweep(now);
     this.#lives.sweep(now);
   }
 }

@@ -254,6 +254,20 @@ test("no more than a megabyte waits, and no more than 1,024 packets for one dest
   assert.deepEqual(other.send({ dst: "x" }), []);
 });
 
+test("however often packets wait and go on, few timers are left", () => {
+  const me = withX();
+  let seq = 8;
+  let ticks = 0;
+  for (let i = 0; i < 2_000; i++) {
+    me.tell(1, x(2, seq++));
+    me.tell(1, retractX);
+    me.send({ dst: "x" });
+    me.wait(5);
+  }
+  for (; me.mesh.deadline() < me.now + 1_000; ticks++) me.mesh.tick(me.mesh.deadline());
+  assert(ticks < 300, `${ticks} timers in the next second`);
+});
+
 test("a packet to somebody whom nobody knows does not wait", () => {
   const me = withX();
   assert.deepEqual(me.send({ dst: "nobody" }), ["drop ERR_NO_ROUTE"]);

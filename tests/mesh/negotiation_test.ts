@@ -99,6 +99,7 @@ test("a neighbour that starts anew behind the same link is told all again, and g
   const me = new Script();
   me.join(1, "b");
   me.tell(1, (frame) => frame.route("x", 2, 7, 500));
+  me.wait(200);
   const lines = me.hello(1, "b", { session: "00000000000000ff", instance: LIFE + 5 });
   assert.deepEqual(sent(lines), ["> 1: [route me 1 by 1000]", "> 1: query"]);
   assert.deepEqual(me.routes(), []);
@@ -290,4 +291,61 @@ test("a ping is answered with the same number", () => {
   me.join(1, "b");
   me.tell(1, (frame) => frame.ping(77));
   assert.deepEqual(me.wait(20), ["> 1: [pong 77]"]);
+});
+
+// ── hostile neighbours ──────────────────────────────────────────────────────
+
+test("who begins anew all the time is told all at most every 100 ms", () => {
+  const me = new Script();
+  me.join(1, "b");
+  let greetings = 0;
+  for (let i = 0; i < 200; i++) {
+    const lines = me.hello(1, "b", { session: i.toString(16).padStart(16, "1") });
+    greetings += lines.filter((line) => line.includes("route me")).length;
+    me.wait(10);
+  }
+  assert(greetings <= 20, `${greetings} greetings in 2 s`);
+});
+
+test("however often a neighbour begins anew, it is watched once", () => {
+  const me = new Script();
+  me.join(1, "b");
+  for (let i = 0; i < 20; i++) {
+    me.tell(1, (frame) => frame.bye(0));
+    me.wait(200);
+    me.hello(1, "b");
+  }
+  me.wait(200);
+  let digests = 0;
+  for (let i = 0; i < 24; i++) {
+    me.tell(1, (frame) => frame.pong(0));
+    digests += me.wait(5_000).filter((line) => line.includes("digest")).length;
+  }
+  assert(digests >= 3 && digests <= 5, `${digests} digests in 120 s`);
+});
+
+test("nobody who takes another's name can have its link closed while that answers", () => {
+  const me = new Script();
+  me.join(2, "c");
+  me.mesh.linkUp(1, 0);
+  let answers: { at: number; token: number }[] = [];
+  for (let i = 0; i < 100; i++) {
+    me.hello(1, "c", { session: i.toString(16).padStart(16, "1") });
+    for (const end = me.now + 50; me.mesh.deadline() <= end;) {
+      me.now = Math.max(me.now, me.mesh.deadline());
+      for (const effect of me.mesh.tick(me.now)) {
+        assert(effect.kind !== "close" || effect.link !== 2, "a live link was closed");
+        if (effect.kind !== "transmit" || effect.link !== 2 || effect.packet.net !== 4) continue;
+        const { data } = effect.packet;
+        if (data[0] !== 4) continue; // No ping.
+        const token = new DataView(data.buffer, data.byteOffset).getUint32(3);
+        answers.push({ at: me.now + 100, token }); // It takes its time.
+      }
+    }
+    me.now += 10;
+    for (const { token } of answers.filter(({ at }) => at <= me.now)) {
+      me.tell(2, (frame) => frame.pong(token));
+    }
+    answers = answers.filter(({ at }) => at > me.now);
+  }
 });

@@ -154,6 +154,16 @@ export class Script {
   }
 }
 
+/** Keeps the neighbours alive while time passes. */
+export function live(me: Script, duration: number, links: number[]): string[] {
+  const lines: string[] = [];
+  for (const end = me.now + duration; me.now < end;) {
+    lines.push(...me.wait(5_000));
+    for (const link of links) me.tell(link, (frame) => frame.pong(0));
+  }
+  return lines;
+}
+
 /** Effects as lines: `> 2` is sent over link 2; `!` is told to the application. */
 export function log(effects: Effect[]): string[] {
   return effects.map((effect) => {

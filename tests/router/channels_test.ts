@@ -217,7 +217,8 @@ test("Router closes a channel at whose far end nothing was heard for 30 seconds,
 }, async () => {
   const clock = new SteppingClock();
   const random = () => 0.5;
-  const [a, b] = [new Router("a", { clock, random }), new Router("b", { clock, random })];
+  const options = { clock, random, throttled: false }; // In a page they would be patient.
+  const [a, b] = [new Router("a", options), new Router("b", options)];
   const [here, there] = joinDirectly(a, b);
   await clock.pass(120_000); // Both have nothing to say, and are there.
   assert.deepEqual([a.routes(), here.closes], [[{ address: "b", cost: 1, via: "b" }], []]);
