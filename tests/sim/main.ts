@@ -82,7 +82,7 @@ function snapshot(): string {
 
 \`\`\`sh
 deno task sim                      # the first four tables: a few minutes
-deno task sim --large              # ten thousand nodes, too: gigabytes
+deno task sim:large                # ten thousand nodes, of which 200 advertise themselves: gigabytes
 deno task sim --mixed 8            # with models of old routers in it, with eight seeds each
 deno task sim --churn 200          # two hundred random scenarios with every check
 deno task sim --snapshot FILE      # writes this page
