@@ -247,7 +247,7 @@ export class RouteTable {
   }
 
   #drop(destination: Destination): void {
-    if (destination.selected !== null) return;
+    if (destination.selected !== null || destination.search?.starving) return;
     const { id, address } = destination;
     for (const { told } of this.#neighbours.values()) if (told.cost(id) > 0) return;
     for (const { offers, told } of this.#neighbours.values()) {

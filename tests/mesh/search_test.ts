@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
-import { LIFE, Script, sent } from "./script.ts";
+import { LIFE, live, Script, sent } from "./script.ts";
 
 const X = 500; // The origin of "x".
 
@@ -118,6 +118,17 @@ test("with no offer left, there is hope for half a second: neighbours may be sea
   assert.deepEqual(me.tell(1, retractX), ["! route x held"]);
   assert.deepEqual(me.wait(499).filter((line) => line.startsWith("!")), []);
   assert.deepEqual(me.wait(2).filter((line) => line.startsWith("!")), ["! route x 0"]);
+});
+
+test("a loss is told though what is old is swept away just then", () => {
+  const me = new Script();
+  me.join(1, "b");
+  live(me, 55_000, [1]);
+  me.wait(4_700); // The first minute ends in 300 ms.
+  me.tell(1, (frame) => frame.route("x", 2, 7, X) && frame.service("x", "echo", 1, X, 1));
+  me.tell(1, retractX);
+  const told = me.wait(600).filter((line) => line.startsWith("!"));
+  assert.deepEqual(told, ["! route x 0", "! service echo@x 0"]);
 });
 
 test("with no neighbour of our kind left, there is no hope", () => {
