@@ -11,7 +11,7 @@
 
 import process from "node:process";
 import { Router } from "../mod.ts";
-import { connect } from "../src/runtime/net.ts";
+import { dial } from "../src/runtime/net.ts";
 
 const url = process.argv[2] ?? "ws://127.0.0.1:8080";
 const router = new Router(`edge-${crypto.randomUUID().slice(0, 4)}`);
@@ -21,16 +21,10 @@ router.registerService(
 );
 process.on("SIGINT", () => router.close().then(() => process.exit(0)));
 
-for (let pause = 500;; pause = Math.min(2 * pause, 10_000)) { // ms
-  try {
-    const channel = await connect(url);
-    router.addChannel(channel);
-    console.log(`${router.address} joined ${url}`);
-    pause = 250;
-    await channel.closed;
-    console.log(`lost ${url}`);
-  } catch (error) {
-    console.error((error as Error).message);
-  }
-  await new Promise((resolve) => setTimeout(resolve, pause));
-}
+router.addEventListener("channel", ({ open }) => {
+  console.log(open ? `${router.address} joined ${url}` : `lost ${url}`);
+});
+const dialer = dial(router, url, { minDelay: 500, maxDelay: 10_000 }); // ms
+dialer.addEventListener("status", ({ error }) => {
+  if (error !== undefined) console.error((error as Error).message);
+});

@@ -12,7 +12,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Router } from "../mod.ts";
-import { connect, listen, type UrlListener } from "../src/runtime/net.ts";
+import { dial, listen, type UrlListener } from "../src/runtime/net.ts";
 import { readProjectFile, serveFile } from "./static_files.ts";
 
 const USAGE = `usage: server.ts [--address NAME] [--tcp PORT] [--http PORT] [--host HOST]
@@ -30,7 +30,7 @@ const RETRY_MOST = 10_000; // ms
 
 const options = readArguments();
 const { router } = options;
-const stop = new AbortController();
+let stopping = false;
 
 // ── services ────────────────────────────────────────────────────────────────
 
@@ -85,29 +85,12 @@ async function open(scheme: string, port: number): Promise<UrlListener> {
   }
 }
 
-/** Keeps a connection to another router: made again, with growing pauses, whenever it is lost. */
-async function join(url: URL): Promise<void> {
-  for (let pause = RETRY_FIRST; !stop.signal.aborted; pause = Math.min(2 * pause, RETRY_MOST)) {
-    try {
-      const channel = await connect(url);
-      router.addChannel(channel);
-      say("join", `connected to ${url.host}`);
-      pause = RETRY_FIRST / 2;
-      await channel.closed;
-    } catch (error) {
-      if (!stop.signal.aborted) say("join", `${url.host}: ${reason(error)}`);
-    }
-    await sleep(pause);
-  }
-}
-
-/** Waits, unless the end comes first. */
-function sleep(duration: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, duration);
-    const wake = () => (clearTimeout(timer), resolve());
-    if (stop.signal.aborted) wake();
-    else stop.signal.addEventListener("abort", wake, { once: true });
+/** Keeps a connection to another router, until ours is closed. */
+function join(url: URL): void {
+  const dialer = dial(router, url, { minDelay: RETRY_FIRST, maxDelay: RETRY_MOST });
+  dialer.addEventListener("status", ({ state, error }) => {
+    if (state === "connected") say("join", `connected to ${url.host}`);
+    else if (error !== undefined && !stopping) say("join", `${url.host}: ${reason(error)}`);
   });
 }
 
@@ -160,8 +143,8 @@ function hops(cost: number): string {
 // ── beginning and end ───────────────────────────────────────────────────────
 
 async function end(): Promise<void> {
-  if (stop.signal.aborted) return;
-  stop.abort(new Error("the server ends"));
+  if (stopping) return;
+  stopping = true;
   say("end", "closing");
   await tcp.close();
   await http.close();

@@ -25,6 +25,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   testing: ["errors", "wire", "framing", "mesh", "channel", "router"],
   // The public entry "./wire" stands for two layers: bytes to frames to packets.
   "wire/mod.ts": ["errors", "framing"],
+  // `dial` is `connect` and the router's dialer, in one call.
+  "runtime/net.ts": ["errors", "channel", "router"],
 };
 
 /** Where the types of a runtime's own modules may be imported, if mod.ts does not lead there. */

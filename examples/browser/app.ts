@@ -12,7 +12,7 @@
 
 // Served as /app/app.ts, where "../.." is "/": the same paths are right for a page and on disk.
 import { type RouteInfo, Router, type ServiceInfo } from "../../mod.ts";
-import { connect } from "../../src/runtime/net.ts";
+import { dial } from "../../src/runtime/net.ts";
 import { LiveTable } from "./live_table.ts";
 
 const RETRY_FIRST = 250; // ms
@@ -29,26 +29,15 @@ const router = newRouter();
 
 // ── the link ────────────────────────────────────────────────────────────────
 
-stayJoined();
-
-/** Keeps a link to the mesh: made again, with growing pauses, whenever it is lost. */
-async function stayJoined(): Promise<never> {
-  tell("joining", `${router.address} joins ${url} …`);
-  for (let pause = RETRY_FIRST;; pause = Math.min(2 * pause, RETRY_MOST)) {
-    let why = "the link was lost";
-    try {
-      const channel = await connect(url);
-      router.addChannel(channel);
-      tell("joined", `This page is ${router.address}, joined over ${url}`);
-      pause = RETRY_FIRST / 2;
-      await channel.closed;
-    } catch (error) {
-      why = (error as Error).message;
-    }
-    tell("lost", `${router.address} is not joined: ${why}. It goes on trying ${url}`);
-    await new Promise((resolve) => setTimeout(resolve, pause));
-  }
-}
+tell("joining", `${router.address} joins ${url} …`);
+dial(router, url, { minDelay: RETRY_FIRST, maxDelay: RETRY_MOST })
+  .addEventListener("status", ({ state, error }) => {
+    const why = (error as Error)?.message ?? "the link was lost";
+    const lost = `${router.address} is not joined: ${why}`;
+    if (state === "connected") tell("joined", `This page is ${router.address}, joined over ${url}`);
+    else if (state === "waiting") tell("lost", `${lost}. It goes on trying ${url}`);
+    else if (state === "closed") tell("lost", lost);
+  });
 
 function tell(name: "joining" | "joined" | "lost", text: string): void {
   state.dataset.state = name;

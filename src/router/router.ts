@@ -130,6 +130,7 @@ export class Router extends EventTarget implements AsyncDisposable {
   #timerAt: number = Infinity;
   #onCapacity: ((service: string, capacity: number, address: string) => void) | null = null;
   #closing: Promise<void> | null = null;
+  readonly #ending: AbortController = new AbortController();
 
   /**
    * Constructs a new instance.
@@ -394,6 +395,11 @@ export class Router extends EventTarget implements AsyncDisposable {
 
   // ── the end ───────────────────────────────────────────────────────────────
 
+  /** Aborts when the router begins to close, with a {@linkcode ChannelError}. */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
   /**
    * Leaves the mesh: calls in flight fail, what is queued is sent, the neighbours are told, every
    * channel is closed. More than once is fine.
@@ -409,6 +415,7 @@ export class Router extends EventTarget implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.resolve(); // From here on #closing is set.
+    this.#ending.abort(closedError());
     const goodbyes = this.#mesh.leave(this.#clock.now());
     this.#cancelTimer?.();
     this.#calls.failAll(closedError());

@@ -33,8 +33,12 @@
 import type { Channel } from "../channel/channel.ts";
 import type { StreamChannel } from "../channel/stream_channel.ts";
 import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
+import { Dialer, type DialerOptions } from "../router/dialer.ts";
+import type { Router } from "../router/router.ts";
 import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 import type { WebSocketListenOptions } from "./websocket_server.ts";
+
+export { Dialer, DialerEvent, type DialerOptions, type DialerState } from "../router/dialer.ts";
 
 /** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
 export interface ConnectOptions extends TlsConnectOptions {
@@ -45,6 +49,21 @@ export interface ConnectOptions extends TlsConnectOptions {
    */
   format?: "json" | "binary";
 }
+
+/** Options of {@linkcode dial}. */
+export interface DialOptions extends DialerOptions {
+  /** What {@linkcode connect} is given; if a function, called before every attempt. */
+  connect?: DialValue<Omit<ConnectOptions, "signal">>;
+  /**
+   * Whether another attempt is no use after this error. A URL that cannot be used always ends it;
+   * by default so do a certificate that is refused, by either side, and a permission that is
+   * missing. Platforms do not tell why a WebSocket was refused: that counts as temporary.
+   */
+  isFatal?: (error: unknown) => boolean;
+}
+
+/** A value, or what gives one for each attempt, until its signal aborts. */
+export type DialValue<T> = T | ((signal: AbortSignal) => T | Promise<T>);
 
 /** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
 export interface ListenOptions
@@ -89,11 +108,73 @@ export async function connect(
   if (protocol === "ws:" || protocol === "wss:") return await connectWebSocket(href, options);
   const sockets = await runtime();
   if (sockets === null) {
-    throw new TypeError(`Cannot connect to ${href} from a browser: use a ws:// or wss:// URL`);
+    throw new UrlError(`Cannot connect to ${href} from a browser: use a ws:// or wss:// URL`);
   }
   return protocol === "tcp+aln:"
     ? await sockets.connectTcp(address, options)
     : await sockets.connectTls(address, options);
+}
+
+/**
+ * Keeps a router connected: connects, and again whenever the connection has closed or could not be
+ * made, with growing pauses, until the dialer or the router is closed. Services need not be
+ * registered again.
+ *
+ * Never throws what an attempt does: `status` events tell it, and `closed` if it was the last.
+ *
+ * @example
+ * ```ts
+ * import { Router } from "@aln/mesh";
+ * import { dial, listen } from "@aln/mesh/net";
+ * import assert from "node:assert/strict";
+ *
+ * const server = new Router("server");
+ * const listener = await listen("tcp+aln://127.0.0.1:0", server);
+ *
+ * const client = new Router("client");
+ * client.registerService("ping", (_packet, reply) => void reply("pong"));
+ * const dialer = dial(client, listener.url, { maxDelay: 5_000 });
+ * dialer.addEventListener("status", ({ state, error }) => console.log(state, error ?? ""));
+ * await server.waitForService("ping");
+ * assert.equal(dialer.state, "connected");
+ *
+ * await client.close(); // Ends the dialer, too.
+ * await listener.close();
+ * await server.close();
+ * ```
+ *
+ * @param url See the table at the top; if a function, called before every attempt, to give each a
+ *   token of its own, say, or another server.
+ * @throws {RangeError} If a number among the options is negative or none, or `maxAttempts` 0.
+ */
+export function dial(
+  router: Router,
+  url: DialValue<string | URL>,
+  options: DialOptions = {},
+): Dialer {
+  const { connect: connectOptions = {}, isFatal = isRefusal, ...rest } = options;
+  const open = async (signal: AbortSignal) => {
+    const target = typeof url === "function" ? await url(signal) : url;
+    const given = typeof connectOptions === "function"
+      ? await connectOptions(signal)
+      : connectOptions;
+    return await connect(target, { ...given, signal });
+  };
+  return new Dialer(router, open, {
+    ...rest,
+    isFatal: (error) => error instanceof UrlError || isFatal(error),
+  });
+}
+
+/** Codes of OpenSSL and its like for certificates that one side does not accept, or that are none. */
+const REFUSED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA|HANDSHAKE_FAILURE|_PEM_/;
+
+/** Whether the platform says that it will not, rather than that it could not. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { name, code } = error as { name: string; code?: unknown };
+  const denied = name === "NotCapable" || name === "SecurityError"; // Deno; a page over HTTPS.
+  return denied || (typeof code === "string" && REFUSED.test(code));
 }
 
 /**
@@ -147,15 +228,19 @@ interface Target {
   address: Required<TcpAddress>;
 }
 
+/** A URL that cannot be used, and never will. */
+class UrlError extends TypeError {}
+
 function parse(url: string | URL): Target {
-  if (!URL.canParse(url)) throw new TypeError(`Cannot use "${url}": it is no URL`);
-  const { protocol, href, pathname, hostname, port } = new URL(url);
+  if (!URL.canParse(url)) throw new UrlError(`Cannot use "${url}": it is no URL`);
+  const { protocol, href, pathname, hostname, port, hash } = new URL(url);
   if (!SCHEMES.includes(protocol)) {
-    throw new TypeError(`Cannot use ${href}: it begins with none of ${SCHEMES.join(" ")}`);
+    throw new UrlError(`Cannot use ${href}: it begins with none of ${SCHEMES.join(" ")}`);
   }
-  if (hostname === "") throw new TypeError(`Cannot use ${href}: it names no host`);
+  if (hostname === "") throw new UrlError(`Cannot use ${href}: it names no host`);
   const isWeb = protocol === "ws:" || protocol === "wss:";
-  if (port === "" && !isWeb) throw new TypeError(`Cannot use ${href}: it names no port`);
+  if (hash !== "" && isWeb) throw new UrlError(`Cannot use ${href}: it has a fragment`);
+  if (port === "" && !isWeb) throw new UrlError(`Cannot use ${href}: it names no port`);
   return {
     protocol,
     href,

@@ -29,6 +29,19 @@ const HELLO: Hello = {
   seen: "",
 };
 
+test("Router.signal aborts once the router begins to close", { timeout: 10_000 }, async () => {
+  const { routers: [a], links } = await chain(["a", "b"]);
+  let told = 0;
+  a.signal.addEventListener("abort", () => {
+    told++;
+    assert.equal(links[0][0].isOpen, true);
+  });
+  assert.equal(a.signal.aborted, false);
+  await Promise.all([a.close(), a.close()]);
+  assert.deepEqual([told, a.signal.aborted], [1, true]);
+  assert.equal(a.signal.reason.code, "ERR_CHANNEL_CLOSED");
+});
+
 test("Router.close() closes every channel, and resolves when they have closed", {
   timeout: 10_000,
 }, async () => {

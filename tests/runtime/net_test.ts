@@ -195,6 +195,7 @@ const BAD: [url: string, message: string][] = [
   ["tls+aln://localhost/x", "Cannot use tls+aln://localhost/x: it names no port"],
   ["tcp+aln:localhost:1", "Cannot use tcp+aln:localhost:1: it names no host"],
   ["tcp+aln:///x", "Cannot use tcp+aln:///x: it names no host"],
+  ["ws://localhost:1/#x", "Cannot use ws://localhost:1/#x: it has a fragment"],
   ["tcp+aln://localhost:65536", 'Cannot use "tcp+aln://localhost:65536": it is no URL'],
   ["tcp+aln://[::1:1", 'Cannot use "tcp+aln://[::1:1": it is no URL'],
 ];
