@@ -1,5 +1,5 @@
 /**
- * What a router may send to an old peer: INTEROP.md 5.2, one method for each of its rules.
+ * What a router may send to an old peer, one method for each kind of packet.
  *
  * It watches the wire at the peer's end, knows what all peers have sent, and infers nothing from
  * our code. A violation is kept until {@linkcode SendRules.check}, which throws it.

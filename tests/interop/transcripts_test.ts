@@ -1,6 +1,6 @@
 /**
  * Recorded peers, played over real sockets against our running router, in both directions. What
- * the recordings are: INTEROP.md, section 2. How they are played: replay.ts. What our side may
+ * the recordings are: tests/README.md. How they are played: replay.ts. What our side may
  * send: replay_rules.ts.
  */
 
