@@ -63,6 +63,7 @@ export type {
   ServiceOptions,
 } from "./src/router/handlers.ts";
 export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
+export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";
 export type { EncodeOptions, PacketFields } from "./src/wire/packet_codec.ts";

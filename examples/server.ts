@@ -18,7 +18,7 @@ import { readProjectFile, serveFile } from "./static_files.ts";
 const USAGE = `usage: server.ts [--address NAME] [--tcp PORT] [--http PORT] [--host HOST]
                  [--join URL]...
 
-  --address  name of this router in the mesh; default server-XXXX
+  --address  name of this router in the mesh; by default one made up at each start
   --tcp      port for routers over TCP; default 8001
   --http     port for WebSocket and the page; default 8080
   --host     interface to listen on; default 0.0.0.0, which is all of them

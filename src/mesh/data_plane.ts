@@ -9,7 +9,6 @@
 import { UnreachableError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
-import { PacketIds } from "./packet_ids.ts";
 import { SeenCache } from "./seen_cache.ts";
 import { isProxied } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
@@ -41,7 +40,6 @@ export class DataPlane {
   readonly #instances: (service: string) => string[];
   readonly #introduce: (neighbour: Neighbour, address: string, now: number) => void;
   readonly #seen: SeenCache = new SeenCache();
-  readonly #ids: PacketIds = new PacketIds();
   readonly #held: Map<Destination, Held[]> = new Map();
   /** Destinations for which somebody will look whether packets have waited too long. */
   readonly #timed: Set<Destination> = new Set();
@@ -123,7 +121,8 @@ export class DataPlane {
         this.#unreachable(packet, `it has been forwarded too often on its way to "${dst}"`);
         return false;
       }
-      if (trailer.counter === 0 || !this.#ids.goesRound(trailer, now)) return true;
+      const numbered = trailer.counter !== 0;
+      if (!numbered || !this.#seen.numberGoesRound(trailer, from.link, now)) return true;
     } else {
       const ours = packet.src === this.#core.identity.address;
       if (!ours && !this.#seen.goesRound(packet, from.link, now)) return true;

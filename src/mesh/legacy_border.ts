@@ -75,13 +75,6 @@ export interface BorderHooks {
   named(neighbour: Neighbour, now: number): void;
 }
 
-/** What is kept of one old neighbour beside its tables. */
-interface Side {
-  shield: StormShield;
-  /** Packets dropped unread because they repeated the last of their kind. */
-  repeats: number;
-}
-
 /** Speaks with old peers. */
 export class LegacyBorder {
   readonly #core: Core;
@@ -89,7 +82,8 @@ export class LegacyBorder {
   readonly #voice: LegacyVoice;
   readonly #repair: boolean;
   readonly #maxServices: number;
-  readonly #sides: Map<Neighbour, Side> = new Map();
+  /** Every old neighbour, and what keeps storms out. */
+  readonly #shields: Map<Neighbour, StormShield> = new Map();
   /** Neighbours that have withdrawn us, while we have yet to answer that we are here. */
   readonly #disowners: Set<Neighbour> = new Set();
 
@@ -102,30 +96,23 @@ export class LegacyBorder {
     this.#core = core;
     this.#hooks = hooks;
     this.#voice = new LegacyVoice(core, options.removal, (neighbour) => {
-      this.#sides.get(neighbour)?.shield.clear(); // If it withdraws this once more, that is news.
+      this.#shields.get(neighbour)?.clear(); // If it withdraws this once more, that is news.
     });
     this.#repair = options.repair;
     this.#maxServices = options.maxServices;
-  }
-
-  /** Adverts that old neighbours repeated and that were dropped unread. */
-  get repeats(): number {
-    let sum = 0;
-    for (const { repeats } of this.#sides.values()) sum += repeats;
-    return sum;
   }
 
   /** B1: a neighbour has turned out to be old. */
   welcome(neighbour: Neighbour, now: number): void {
     neighbour.kind = "legacy";
     neighbour.budget = new Budget(BURST, RATE, now);
-    this.#sides.set(neighbour, { shield: new StormShield(), repeats: 0 });
+    this.#shields.set(neighbour, new StormShield());
     this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
   }
 
   /** A neighbour has gone, or turned out to be of our kind. */
   farewell(neighbour: Neighbour): void {
-    this.#sides.delete(neighbour);
+    this.#shields.delete(neighbour);
     this.#disowners.delete(neighbour);
   }
 
@@ -153,11 +140,7 @@ export class LegacyBorder {
 
   /** Takes a route or service advert. @throws {PacketError | ChannelError} If it is no use. */
   hear(neighbour: Neighbour, packet: Packet, now: number): void {
-    const side = this.#sides.get(neighbour)!;
-    if (side.shield.repeats(packet, now)) { // B13
-      side.repeats++;
-      return;
-    }
+    if (this.#shields.get(neighbour)!.repeats(packet, now)) return; // B13
     if (packet.net === NET_ROUTE) this.#hearRoute(neighbour, packet, now);
     else this.#hearService(neighbour, packet, now);
   }
@@ -275,7 +258,7 @@ export class LegacyBorder {
   #disowned(neighbour: Neighbour, now: number): void {
     if (this.#disowners.size === 0) {
       this.#core.agenda.add(now + SELF_DELAY, (later) => {
-        for (const one of this.#sides.keys()) this.#voice.self(one);
+        for (const one of this.#shields.keys()) this.#voice.self(one);
         for (const one of this.#disowners) {
           one.toldServices.delete(this.#core.identity.address);
           this.#voice.tellServices(one, this.#core.routes.self, later);
@@ -311,8 +294,8 @@ export class LegacyBorder {
 
   /** The way to a destination has changed: B6, B8. */
   changed(destination: Destination, now: number): void {
-    if (this.#sides.size === 0) return;
-    for (const neighbour of this.#sides.keys()) {
+    if (this.#shields.size === 0) return;
+    for (const neighbour of this.#shields.keys()) {
       this.#voice.tell(neighbour, destination, now);
       const held = neighbour.told.cost(destination.id);
       if (held > 0 && held <= destination.cost && isSecondHand(destination)) {
@@ -323,17 +306,17 @@ export class LegacyBorder {
 
   /** The way to a destination that was in use is of no use any more: B5. */
   loses(destination: Destination, now: number): void {
-    if (this.#sides.size > 0) this.#adoptFrom(destination, now + ADOPT_AFTER_LOSS);
+    if (this.#shields.size > 0) this.#adoptFrom(destination, now + ADOPT_AFTER_LOSS);
   }
 
   /** There is no way to a destination any more: B7. */
   lost(destination: Destination, now: number): void {
-    if (this.#sides.size > 0) this.#checkLater(destination, now);
+    if (this.#shields.size > 0) this.#checkLater(destination, now);
   }
 
   /** The services of a host have changed. */
   servicesChanged(host: Destination, now: number): void {
-    for (const neighbour of this.#sides.keys()) this.#voice.tellServices(neighbour, host, now);
+    for (const neighbour of this.#shields.keys()) this.#voice.tellServices(neighbour, host, now);
   }
 
   // ── bad news ──────────────────────────────────────────────────────────────
@@ -350,7 +333,7 @@ export class LegacyBorder {
     const { routes } = this.#core;
     if (!routes.holds(destination)) return;
     const { id, selected } = destination;
-    for (const neighbour of [...this.#sides.keys()]) {
+    for (const neighbour of [...this.#shields.keys()]) {
       const held = neighbour.told.cost(id);
       if (held === 0) continue;
       if (selected !== null) {
@@ -377,7 +360,7 @@ export class LegacyBorder {
     for (const time of new Set([at, borderOf(destination).blockedUntil])) {
       this.#core.agenda.add(time, (now) => {
         if (!this.#core.routes.holds(destination)) return;
-        for (const one of this.#sides.keys()) this.#voice.tell(one, destination, now);
+        for (const one of this.#shields.keys()) this.#voice.tell(one, destination, now);
       });
     }
   }
@@ -407,14 +390,14 @@ export class LegacyBorder {
 
   /** B12: asks a neighbour that never repeats itself whether all is still so. */
   #auditLater(neighbour: Neighbour, at: number): void {
-    const side = this.#sides.get(neighbour);
+    const shield = this.#shields.get(neighbour);
     this.#core.agenda.add(at, (now) => {
-      if (side === undefined || this.#sides.get(neighbour) !== side) return;
+      if (shield === undefined || this.#shields.get(neighbour) !== shield) return;
       if (neighbour.flooded) neighbour.flooded = false;
       else this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
       neighbour.audit = new Set();
       neighbour.auditHeardAt = now;
-      side.shield.clear();
+      shield.clear();
       this.#hooks.query(neighbour, now);
       this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
     });
@@ -422,7 +405,7 @@ export class LegacyBorder {
 
   #awaitAudit(neighbour: Neighbour, at: number): void {
     this.#core.agenda.add(at, (now) => {
-      if (!this.#sides.has(neighbour) || neighbour.audit === null) return;
+      if (!this.#shields.has(neighbour) || neighbour.audit === null) return;
       const over = neighbour.auditHeardAt + AUDIT_SILENCE;
       if (now < over) this.#awaitAudit(neighbour, over);
       else this.#endAudit(neighbour, neighbour.audit, now);
@@ -466,7 +449,7 @@ export class LegacyBorder {
   #forgetServices(neighbour: Neighbour, host: string): void {
     if (!neighbour.services.has(host)) return;
     neighbour.forgetServices(host);
-    this.#sides.get(neighbour)?.shield.clear(); // What it repeats now is news.
+    this.#shields.get(neighbour)?.clear(); // What it repeats now is news.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Remembers packets that have come by, to notice those that go round in circles through old
- * routers, which know no hop limit.
+ * Notices packets that go round in circles: through old routers, which know no hop limit, and where
+ * several of us speak for one destination and disagree.
  *
  * Pure state.
  *
@@ -8,44 +8,36 @@
  */
 
 import type { Packet } from "../wire/packet.ts";
+import type { Trailer } from "../wire/trailer.ts";
+import { RecentPackets } from "./recent_packets.ts";
 import { hashName, mix } from "./sequence.ts";
 
-const SLOTS = 4_096;
-
-/** For how long a packet is remembered, in ms. */
-const LIFETIME = 2_000;
-
-/** How often the same bytes may come over one link meanwhile: programs do repeat themselves. */
+/** How often the same bytes may come over one link within 2 s: programs do repeat themselves. */
 const MAX_REPEATS = 8;
+
+/** How often a numbered packet may come by: twice is no loop, the route may have turned round. */
+const MAX_PASSES = 3;
 
 /** Bytes of a payload that are looked at, from each end. */
 const SAMPLE = 64;
 
-/** The last packets, by two hashes of all that stays the same on their way. */
+/** The last packets, by number where they have one, else by all that stays the same on their way. */
 export class SeenCache {
-  readonly #first: Int32Array = new Int32Array(SLOTS);
-  readonly #second: Int32Array = new Int32Array(SLOTS);
-  readonly #links: Int32Array = new Int32Array(SLOTS);
-  readonly #counts: Uint8Array = new Uint8Array(SLOTS);
-  readonly #times: Float64Array = new Float64Array(SLOTS).fill(-Infinity);
+  readonly #numbered: RecentPackets = new RecentPackets();
+  readonly #others: RecentPackets = new RecentPackets();
 
-  /** Notes a packet. True if it has been here before, over another link, or too often. */
+  /** Notes a numbered packet. True if it has been here too often. */
+  numberGoesRound({ instance, counter }: Trailer, link: number, now: number): boolean {
+    const slot = mix(instance, counter);
+    return Math.abs(this.#numbered.note(slot, instance, counter, link, now)) > MAX_PASSES;
+  }
+
+  /** Notes a packet. True if it has been here before over another link, or too often. */
   goesRound(packet: Packet, link: number, now: number): boolean {
     const first = fingerprint(packet);
     const second = mix(first, packet.ctx, packet.seq, packet.ack, sample(packet.data, 1));
-    const slot = first & (SLOTS - 1);
-    const known = this.#first[slot] === first && this.#second[slot] === second &&
-      now - this.#times[slot]! < LIFETIME;
-    if (!known) {
-      this.#first[slot] = first;
-      this.#second[slot] = second;
-      this.#links[slot] = link;
-      this.#counts[slot] = 1;
-      this.#times[slot] = now;
-      return false;
-    }
-    if (this.#links[slot] !== link) return true;
-    return ++this.#counts[slot]! > MAX_REPEATS;
+    const times = this.#others.note(first, first, second, link, now);
+    return times < 0 || times > MAX_REPEATS;
   }
 }
 

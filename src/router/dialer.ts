@@ -10,6 +10,7 @@ import { ChannelError } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ChannelEvent } from "./events.ts";
 import type { Router } from "./router.ts";
+import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** What a {@linkcode Dialer} is doing: `"waiting"` is the pause before the next attempt. */
 export type DialerState = "connecting" | "connected" | "waiting" | "closed";
@@ -88,6 +89,12 @@ export class DialerEvent extends Event {
   }
 }
 
+/** A dialer's events by type. */
+export interface DialerEventMap {
+  /** It has changed its state. */
+  status: DialerEvent;
+}
+
 /**
  * Keeps a router linked: opens a channel, attaches it, and again whenever it has closed, until the
  * dialer or the router is closed. What the router knows and offers stays with the router: nothing is
@@ -119,7 +126,7 @@ export class DialerEvent extends Event {
  * assert.equal(dialer.state, "closed");
  * ```
  */
-export class Dialer extends EventTarget implements AsyncDisposable {
+export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDisposable {
   /**
    * Settles once, when the dialer has ended and its channel has closed; never rejects. The value is
    * what was given to `close`, the signal's reason, the error that was fatal, or the last of too
@@ -212,27 +219,6 @@ export class Dialer extends EventTarget implements AsyncDisposable {
   /** The same as {@linkcode close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** Listens to changes of its state. */
-  override addEventListener(
-    type: "status",
-    listener: ((event: DialerEvent) => void) | null,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void;
-  /** Listens to an event, as every `EventTarget`. */
-  override addEventListener(
-    type: string,
-    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void;
-  override addEventListener(
-    type: string,
-    // deno-lint-ignore no-explicit-any -- The overloads above are the types; this joins them.
-    listener: any,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void {
-    super.addEventListener(type, listener, options);
   }
 
   // ── within: each change ends with its event, for who hears it may change things again ────────

@@ -34,6 +34,7 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of {@linkcode Router.request}. */
 export interface RequestOptions {
@@ -112,7 +113,7 @@ interface Outcome {
  * await Promise.all([home.close(), lamp.close()]);
  * ```
  */
-export class Router extends EventTarget implements AsyncDisposable {
+export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDisposable {
   readonly #mesh: Mesh;
   readonly #clock: Clock;
   readonly #links: Map<LinkId, Link> = new Map();
@@ -370,27 +371,6 @@ export class Router extends EventTarget implements AsyncDisposable {
   /** Every instance of every service that can be called, our own included. */
   services(): ServiceInfo[] {
     return this.#mesh.services();
-  }
-
-  /** Listens to one kind of event. */
-  override addEventListener<K extends keyof RouterEventMap>(
-    type: K,
-    listener: ((event: RouterEventMap[K]) => void) | null,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void;
-  /** Listens to an event, as every `EventTarget`. */
-  override addEventListener(
-    type: string,
-    listener: ((event: Event) => void) | { handleEvent(event: Event): void } | null,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void;
-  override addEventListener(
-    type: string,
-    // deno-lint-ignore no-explicit-any -- The overloads above are the types; this joins them.
-    listener: any,
-    options?: boolean | { once?: boolean; signal?: AbortSignal },
-  ): void {
-    super.addEventListener(type, listener, options);
   }
 
   // ── the end ───────────────────────────────────────────────────────────────

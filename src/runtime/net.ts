@@ -38,7 +38,13 @@ import type { Router } from "../router/router.ts";
 import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 import type { WebSocketListenOptions } from "./websocket_server.ts";
 
-export { Dialer, DialerEvent, type DialerOptions, type DialerState } from "../router/dialer.ts";
+export {
+  Dialer,
+  DialerEvent,
+  type DialerEventMap,
+  type DialerOptions,
+  type DialerState,
+} from "../router/dialer.ts";
 
 /** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
 export interface ConnectOptions extends TlsConnectOptions {
