@@ -4,24 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { legacyRouter, seededRandom, SimulatedNetwork } from "../../src/testing/mod.ts";
 import { decodeLinkFrame, type LinkFrameWriter } from "../../src/wire/mod.ts";
+import { two, wayToX, X, x } from "./own_kind.ts";
 import { LIFE, live, Script, sent } from "./script.ts";
-
-const X = 500; // The origin of "x".
-
-/** Neighbours b and c, at rest. */
-function two(): Script {
-  const me = new Script();
-  me.join(1, "b");
-  me.join(2, "c");
-  me.wait(200);
-  return me;
-}
-
-/** A neighbour tells a route to x. */
-const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
-  frame.route("x", cost, seq, X);
-
-const wayToX = (me: Script) => me.routes().find((route) => route.startsWith("x")) ?? "none";
 
 /** A neighbour tells many routes. */
 function tellMany(me: Script, count: number): void {

@@ -5,13 +5,9 @@ import { test } from "node:test";
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
-import { type LinkFrameWriter, Packet, type PacketInit } from "../../src/wire/mod.ts";
+import { Packet, type PacketInit } from "../../src/wire/mod.ts";
+import { retractX, X, x } from "./own_kind.ts";
 import { Script, sent } from "./script.ts";
-
-const X = 500; // The origin of "x".
-const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
-  frame.route("x", cost, seq, X);
-const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
 
 /** Neighbours b and c, and x behind b, at rest. */
 function withX(cost: number = 2): Script {

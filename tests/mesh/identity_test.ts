@@ -4,16 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom, SimulatedNetwork } from "../../src/testing/mod.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { two } from "./own_kind.ts";
 import { LIFE, Script, sent } from "./script.ts";
-
-/** Neighbours b and c, at rest. */
-function two(): Script {
-  const me = new Script();
-  me.join(1, "b");
-  me.join(2, "c");
-  me.wait(200);
-  return me;
-}
 
 test("what an earlier life of a router said is void as soon as the next one is heard of", () => {
   const me = two();

@@ -8,25 +8,8 @@ import { RouteTable } from "../../src/mesh/route_table.ts";
 import { hashName, precedes } from "../../src/mesh/sequence.ts";
 import { Neighbour } from "../../src/mesh/state.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { retractX, two, wayToX, X, x } from "./own_kind.ts";
 import { LIFE, live, Script, sent } from "./script.ts";
-
-const X = 500; // The origin of "x".
-
-/** Neighbours b and c, at rest. */
-function two(): Script {
-  const me = new Script();
-  me.join(1, "b");
-  me.join(2, "c");
-  me.wait(200);
-  return me;
-}
-
-/** A neighbour tells a route to x. */
-const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
-  frame.route("x", cost, seq, X);
-const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
-
-const wayToX = (me: Script) => me.routes().find((route) => route.startsWith("x")) ?? "none";
 
 // ── feasible or not ─────────────────────────────────────────────────────────
 

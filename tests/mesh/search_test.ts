@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { retractX, X, x } from "./own_kind.ts";
 import { LIFE, live, Script, sent } from "./script.ts";
-
-const X = 500; // The origin of "x".
 
 /** Neighbours b, c and d, at rest. */
 function three(): Script {
@@ -17,10 +16,6 @@ function three(): Script {
   return me;
 }
 
-/** A neighbour tells a route to x. */
-const x = (cost: number, seq: number = 7) => (frame: LinkFrameWriter) =>
-  frame.route("x", cost, seq, X);
-const retractX = (frame: LinkFrameWriter) => frame.route("x", 0, 0, 0);
 const request = (seq: number, hops: number = 9) => (frame: LinkFrameWriter) =>
   frame.seqRequest("x", X, seq, hops);
 

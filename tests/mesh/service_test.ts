@@ -4,9 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ServiceRecords } from "../../src/mesh/service_records.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
+import { X } from "./own_kind.ts";
 import { LIFE, Script, sent } from "./script.ts";
-
-const X = 500; // The origin of "x".
 
 /** Neighbours b and c, and x behind b, at rest. */
 function withX(): Script {
