@@ -108,19 +108,17 @@ export class Choice {
 
   /** No offer is usable: withdraws, and looks for one if there is hope. */
   #lose(destination: Destination, now: number): void {
-    const { emit } = this.#core;
     const had = destination.selected !== null;
     destination.selected = null;
     destination.cost = 0;
     const hope = this.#searches.starve(destination, had, now);
-    if (had) {
-      const route = routeInfo(destination);
-      emit(hope ? { kind: "route", route, held: true } : { kind: "route", route });
-      this.#announcer.changed(destination, now);
-      this.#announcer.news(destination, now);
-      this.#border.lost(destination, now);
-    }
-    if (had && !hope) this.#services.refresh(destination, now);
+    if (!had) return;
+    const route = routeInfo(destination);
+    this.#core.emit(hope ? { kind: "route", route, held: true } : { kind: "route", route });
+    this.#announcer.changed(destination, now);
+    this.#announcer.news(destination, now);
+    this.#border.lost(destination, now);
+    if (!hope) this.#services.refresh(destination, now);
   }
 
   /** Nobody has answered. */

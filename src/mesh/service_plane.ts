@@ -17,8 +17,6 @@ export class ServicePlane {
   readonly #core: Core;
   readonly #announcer: Announcer;
   readonly #border: LegacyBorder;
-  /** The last version of each service of our own, gone ones included. */
-  readonly #versions: Map<string, number> = new Map();
 
   /** Constructs a new instance. */
   constructor(core: Core, announcer: Announcer, border: LegacyBorder) {
@@ -149,13 +147,10 @@ export class ServicePlane {
     load: number,
     now: number,
   ): void {
-    const { records, identity } = this.#core;
+    const { records } = this.#core;
     const { address } = destination;
-    const own = address === identity.address;
-    const before = own ? this.#versions.get(name) : records.get(address, origin, name)?.version;
-    const version = nextSequence(before ?? 0);
-    if (own) this.#versions.set(name, version);
-    const record = records.accept(address, origin, name, load, version, now);
+    const version = nextSequence(records.get(address, origin, name)?.version ?? 0);
+    const record = records.accept(address, origin, name, load, version, now, true);
     if (typeof record === "object") this.#announcer.serviceNews(record, null, now);
   }
 }

@@ -10,16 +10,20 @@
 
 import { isNewer, isProxied, seconds } from "./sequence.ts";
 
-/** How long a removal is remembered, in seconds: longer than anybody keeps what it removes. */
+/**
+ * How long a removal is remembered, in seconds: longer than anybody keeps what it removes. Whose
+ * word it is remembers it twice as long, so that no version comes back that others still refuse.
+ */
 const TOMBSTONE_LIFETIME = 300;
+const OWN_TOMBSTONE_LIFETIME = 600;
 
 /** How long records are kept though nobody leads to their host by that origin, in seconds. */
-export const PARKED_LIFETIME = 60;
+const PARKED_LIFETIME = 60;
 
 /** Origins that are remembered of one host beside those by which somebody leads there. */
 const MAX_ORIGINS = 4;
 
-/** Services that one origin may offer at one host. */
+/** Services that one origin may offer at one host, removals included. */
 const MAX_PER_ORIGIN = 1_000;
 
 /** One service at one host, by one origin's word. */
@@ -38,6 +42,8 @@ export interface ServiceRecord {
 
 /** What one origin says of one host. */
 interface Word {
+  /** Whether it is ours. */
+  own: boolean;
   records: Map<string, ServiceRecord>;
   /** When it was last seen that somebody leads to the host by this origin, in seconds. */
   seenAt: number;
@@ -92,7 +98,11 @@ export class ServiceRecords {
     return this.#hosts.get(host)?.get(origin)?.records.get(name);
   }
 
-  /** Keeps a record if it is newer than what is known. */
+  /**
+   * Keeps a record if it is newer than what is known.
+   *
+   * @param own Whether it is our own word: there is always room for that.
+   */
   accept(
     host: string,
     origin: number,
@@ -100,8 +110,9 @@ export class ServiceRecords {
     load: number,
     version: number,
     now: number,
+    own: boolean = false,
   ): Acceptance {
-    const word = this.#word(host, origin, now);
+    const word = this.#word(host, origin, own, now);
     if (word === null) return "full";
     const known = word.records.get(name);
     if (known !== undefined) {
@@ -113,7 +124,9 @@ export class ServiceRecords {
       known.goneAt = seconds(now);
       return known;
     }
-    if (this.#size >= this.#limit || word.records.size >= MAX_PER_ORIGIN) return "full";
+    if (word.records.size >= MAX_PER_ORIGIN) this.#forgetRemoval(word);
+    const full = this.#size >= this.#limit || word.records.size >= MAX_PER_ORIGIN;
+    if (full && !own) return "full";
     this.#size++;
     const record = { host, name, origin, load, version, goneAt: seconds(now) };
     word.records.set(name, record);
@@ -136,7 +149,8 @@ export class ServiceRecords {
         if (this.#isOffered(host, origin)) word.seenAt = at;
         else if (at - word.seenAt > PARKED_LIFETIME) this.#forget(words, host, origin, word);
         for (const record of word.records.values()) {
-          if (record.load > 0 || at - record.goneAt < TOMBSTONE_LIFETIME) continue;
+          const lifetime = word.own ? OWN_TOMBSTONE_LIFETIME : TOMBSTONE_LIFETIME;
+          if (record.load > 0 || at - record.goneAt < lifetime) continue;
           word.records.delete(record.name);
           this.#size--;
         }
@@ -144,11 +158,11 @@ export class ServiceRecords {
     }
   }
 
-  #word(host: string, origin: number, now: number): Word | null {
+  #word(host: string, origin: number, own: boolean, now: number): Word | null {
     let words = this.#hosts.get(host);
     const known = words?.get(origin);
     if (known !== undefined) return known;
-    if (this.#size >= this.#limit) return null;
+    if (this.#size >= this.#limit && !own) return null;
     if (words === undefined) this.#hosts.set(host, words = new Map());
     if (words.size >= MAX_ORIGINS) {
       const idle = [...words].filter(([other]) => !this.#isOffered(host, other));
@@ -156,9 +170,19 @@ export class ServiceRecords {
       if (oldest && idle.length >= MAX_ORIGINS) this.#forget(words, host, oldest[0], oldest[1]);
       this.#hosts.set(host, words);
     }
-    const word = { records: new Map(), seenAt: seconds(now) };
+    const word = { own, records: new Map(), seenAt: seconds(now) };
     words.set(origin, word);
     return word;
+  }
+
+  /** Makes room by forgetting one removal: of the service that was known first. */
+  #forgetRemoval(word: Word): void {
+    for (const { name, load } of word.records.values()) {
+      if (load > 0) continue;
+      word.records.delete(name);
+      this.#size--;
+      return;
+    }
   }
 
   #forget(words: Map<number, Word>, host: string, origin: number, word: Word): void {

@@ -34,8 +34,8 @@ test("asked for a later life of ours, we begin one", () => {
   me.tell(1, (frame) => frame.seqRequest("me", LIFE + 70, 1, 9));
   const lines = sent(me.wait(100)).filter((line) => !line.includes("digest"));
   assert.deepEqual(lines.sort(), [
-    "> 1: [route me 1 by 1071; service ping@me 1 v2]",
-    "> 2: [route me 1 by 1071; service ping@me 1 v2]",
+    "> 1: [route me 1 by 1071; service ping@me 1 v1]",
+    "> 2: [route me 1 by 1071; service ping@me 1 v1]",
   ]);
 });
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ServiceRecords } from "../../src/mesh/service_records.ts";
 import type { LinkFrameWriter } from "../../src/wire/mod.ts";
 import { X } from "./own_kind.ts";
-import { LIFE, Script, sent } from "./script.ts";
+import { LIFE, live, Script, sent } from "./script.ts";
 
 /** Neighbours b and c, and x behind b, at rest. */
 function withX(): Script {
@@ -285,4 +285,44 @@ test("of many origins that speak for one host, only some are remembered", () => 
   const records = new ServiceRecords(20_000, () => false);
   for (let i = 1; i <= 100; i++) records.accept("x", -i, "echo", 1, 1, 1_000 * i);
   assert.equal([...records.all()].length, 4);
+});
+
+test("of services of ours that have come and gone nothing is left after a while", () => {
+  const me = new Script();
+  me.join(1, "b");
+  for (let i = 0; i < 3_000; i++) {
+    me.offer(`once-${i}`, 1);
+    me.offer(`once-${i}`, 0);
+  }
+  live(me, 700_000, [1]);
+  const [, greeting] = sent(me.join(2, "c"));
+  assert.equal(greeting, "> 2: [route me 1 by 1000; route b 2 by 1000 #1]");
+});
+
+test("a service of ours is told however many have gone before it, and whatever others offer", () => {
+  const me = new Script({ maxServices: 10 });
+  me.join(1, "b");
+  me.tell(1, (frame) => {
+    for (let i = 0; i < 20; i++) frame.service("b", `s${i}`, 1, LIFE, 1);
+  });
+  for (let i = 0; i < 3_000; i++) {
+    me.offer(`once-${i}`, 1);
+    me.offer(`once-${i}`, 0);
+  }
+  me.wait(1_000);
+  me.offer("ping", 1);
+  assert.deepEqual(sent(me.wait(1_100)), ["> 1: [service ping@me 1 v1]"]);
+});
+
+test("a service that comes back some minutes later is believed by who remembers its removal", () => {
+  const [me, other] = [new Script(), withX()];
+  me.join(1, "b");
+  me.offer("ping", 1);
+  me.offer("ping", 0);
+  live(me, 400_000, [1]);
+  me.offer("ping", 2);
+  const [line] = sent(me.wait(200)).filter((one) => one.includes("service"));
+  assert.equal(line, "> 1: [service ping@me 2 v3]"); // Not 1 again, which is older than 2.
+  other.tell(1, echo(0, 2));
+  assert.deepEqual(other.tell(1, echo(2, 3)), ["! service echo@x 2"]);
 });
