@@ -1,6 +1,6 @@
 /**
  * The errors of this library, one class for each thing a caller can do about them: mend the
- * packet, wait for the mesh, drop the link, mend the handler.
+ * packet, wait for the mesh, drop the link, mend the handler, call another instance.
  *
  * Programs match on `code`; messages are for people and may change.
  *
@@ -95,8 +95,39 @@ export class HandlerError extends Error {
   }
 }
 
+/** Codes of {@linkcode CallError}. */
+export type CallErrorCode =
+  /** The service's handler threw. */
+  | "ERR_CALL_HANDLER"
+  /** The service takes no more calls: this one has not run, and may be made elsewhere. */
+  | "ERR_CALL_REFUSED"
+  /** The far end has not been heard for too long, or does not know the call any more. */
+  | "ERR_CALL_LOST"
+  /** A payload is larger than the one who receives it takes. */
+  | "ERR_CALL_SIZE";
+
+/** A call went wrong at its far end. */
+export class CallError extends Error {
+  /** Always "CallError", also after minification. */
+  override readonly name: string = "CallError";
+  /** Stable, for programs. */
+  readonly code: CallErrorCode;
+  /** The service that was called. */
+  readonly service: string;
+  /** Address of the instance. */
+  readonly address: string;
+
+  /** Constructs a new instance. */
+  constructor(code: CallErrorCode, message: string, service: string, address: string) {
+    super(message);
+    this.code = code;
+    this.service = service;
+    this.address = address;
+  }
+}
+
 /** Every error that this library makes; `switch` on its `code`. */
-export type AlnError = PacketError | UnreachableError | ChannelError | HandlerError;
+export type AlnError = PacketError | UnreachableError | ChannelError | HandlerError | CallError;
 
 /** Every code there is. */
 export type AlnErrorCode = AlnError["code"];
