@@ -147,27 +147,34 @@ export class Balancer {
 
   /** A call to an instance has been made. */
   began(service: string, address: string): void {
-    this.#instance(service, address).inFlight++;
+    const instance = this.#instance(service, address);
+    if (instance.time !== UNKNOWN && instance.inFlight === 0) {
+      instance.time = faded(instance, this.#services.get(service)!.turns, this.#now());
+    }
+    instance.inFlight++;
   }
 
   /**
    * A call to an instance has ended. One that has been forgotten stays so.
    *
    * @param ms How long the reply took; `null` if there was none, or a failure; left out if the call
-   *   was given up, which says nothing of the instance.
+   *   was given up, which says nothing about the instance.
    */
   ended(service: string, address: string, ms?: number | null): void {
     const known = this.#services.get(service);
     const instance = known?.instances.get(address);
     if (known === undefined || instance === undefined) return;
-    if (instance.inFlight > 0) instance.inFlight--;
-    if (ms === undefined) return;
     const now = this.#now();
     const before = faded(instance, known.turns, now);
-    const sample = ms ?? Math.max(FAILED, FAILED_FACTOR * before);
-    instance.time = before === UNKNOWN ? sample : before + WEIGHT * (sample - before);
+    if (instance.inFlight > 0) instance.inFlight--;
     instance.at = now;
     instance.turn = known.turns;
+    if (ms === undefined) {
+      instance.time = before;
+      return;
+    }
+    const sample = ms ?? Math.max(FAILED, FAILED_FACTOR * before);
+    instance.time = before === UNKNOWN ? sample : before + WEIGHT * (sample - before);
   }
 
   /** Forgets the instances at an address that is gone; with a service, that one alone. */
@@ -313,8 +320,8 @@ function wait(instance: Instance | undefined, service: Service | undefined, now:
   return Math.max(SHORTEST, faded(instance, service.turns, now)) * (1 + inFlight);
 }
 
-/** A time for replies, as far as it still counts. */
-function faded({ time, at, turn }: Instance, turns: number, now: number): number {
-  if (time === UNKNOWN) return UNKNOWN;
+/** A time for replies, as far as it still counts: while calls are in flight, it does not fade. */
+function faded({ time, at, turn, inFlight }: Instance, turns: number, now: number): number {
+  if (time === UNKNOWN || inFlight > 0) return time;
   return time * 2 ** -Math.min((now - at) / HALF_LIFE, (turns - turn) / HALF_CALLS);
 }
