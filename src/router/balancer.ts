@@ -119,6 +119,11 @@ export class Balancer {
     return this.#size;
   }
 
+  /** Services that are remembered: those with such instances. */
+  get services(): number {
+    return this.#services.size;
+  }
+
   /**
    * Chooses an instance to call. If it is called, say so with {@linkcode began}.
    *
