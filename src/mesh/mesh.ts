@@ -12,9 +12,9 @@ import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
-import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NeighbourKind } from "./state.ts";
+import type { Destination, NeighbourKind } from "./state.ts";
 import type { MeshOptions } from "./options.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
@@ -179,20 +179,31 @@ export class Mesh {
       .map(([address]) => address);
   }
 
+  /** Every instance of a service that can be called, in no order that means anything. */
+  candidates(service: string): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [address, capacity] of this.#control.core.services.instances(service)) {
+      const own = address === this.address;
+      const destination = own ? null : this.#routed(address);
+      const held = !own && destination === null;
+      const cost = own ? 0 : destination?.cost ?? Infinity;
+      found.push({ address, capacity, cost, held });
+    }
+    return found;
+  }
+
   /**
    * The instance to call: ours, or one of the lowest capacity, those left out whose route is being
    * looked for, if there are others; `null` if there is none.
    */
   select(service: string): string | null {
-    const { services, routes } = this.#control.core;
-    const instances = services.instances(service);
+    const instances = this.#control.core.services.instances(service);
     if (instances.has(this.address)) return this.address;
     let best: string | null = null;
     let lowest = Infinity;
     let ties = 0;
     for (const [address, advertised] of instances) {
-      const held = (routes.get(address)?.selected ?? null) === null;
-      const capacity = held ? advertised + WITHOUT_ROUTE : advertised;
+      const capacity = this.#routed(address) ? advertised : advertised + WITHOUT_ROUTE;
       if (capacity > lowest) continue;
       ties = capacity < lowest ? 1 : ties + 1;
       lowest = capacity;
@@ -251,6 +262,12 @@ export class Mesh {
   }
 
   // ── within ────────────────────────────────────────────────────────────────
+
+  /** The destination, if a route leads there now. */
+  #routed(address: string): Destination | null {
+    const destination = this.#control.core.routes.get(address);
+    return destination === undefined || destination.selected === null ? null : destination;
+  }
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);
