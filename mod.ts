@@ -50,19 +50,30 @@ export {
   ChannelEvent,
   ConflictEvent,
   DropEvent,
+  FallbackEvent,
+  type FallbackReason,
   RouteEvent,
   type RouterEventMap,
   ServiceEvent,
 } from "./src/router/events.ts";
+export type { BalancePolicy } from "./src/router/balancer.ts";
 export type {
-  PacketHandler,
-  Registration,
+  CallOptions,
+  GatherOptions,
+  RequestOptions,
+  StreamOptions,
+} from "./src/router/caller.ts";
+export type { PacketDataStream } from "./src/router/chunks.ts";
+export type { PacketHandler } from "./src/router/handlers.ts";
+export type {
   Reply,
   SendFailure,
+  ServiceCall,
   ServiceHandler,
-  ServiceOptions,
-} from "./src/router/handlers.ts";
-export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
+} from "./src/router/incoming_call.ts";
+export type { Registration, ServiceOptions } from "./src/router/local_service.ts";
+export { ReplyStream } from "./src/router/reply_stream.ts";
+export { Router, type RouterOptions } from "./src/router/router.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { CALL } from "../wire/call_mark.ts";
+import { CALL, DATA_ASKS } from "../wire/call_mark.ts";
 import { type CallFrame, indexOf, numberOf, WINDOW } from "./frame.ts";
 
 /** How long an acknowledgement may wait for more to acknowledge, in ms. */
@@ -55,7 +55,8 @@ export class ReceiveWindow {
     while (this.#frames.has(this.#expected)) this.#expected++;
     this.#unacknowledged++;
     const inOrder = this.#expected === this.#taken + this.#frames.size;
-    const hurry = !inOrder || frame.kind !== CALL.data || this.#unacknowledged >= ACK_AFTER;
+    const asks = frame.kind !== CALL.data || (frame.flags & DATA_ASKS) !== 0;
+    const hurry = asks || !inOrder || this.#unacknowledged >= ACK_AFTER;
     this.#ackAt = hurry ? now : Math.min(this.#ackAt, now + ACK_DELAY);
   }
 

@@ -38,6 +38,8 @@ export interface NumberedFrame {
   readonly frame: CallFrame;
   /** Its number. */
   readonly number: number;
+  /** Whether nothing more can be sent before it is acknowledged. */
+  readonly last: boolean;
 }
 
 /** Numbers frames, and decides which are sent when. */
@@ -117,7 +119,9 @@ export class SendWindow {
         pending.tries++;
         this.#flying++;
         this.#sent = Math.max(this.#sent, at + 1);
-        return { frame: pending.frame, number: numberOf(this.#base + at) };
+        const more = this.#flying < this.#flight && at + 1 < end;
+        const last = !more && at + 1 < this.#pending.length;
+        return { frame: pending.frame, number: numberOf(this.#base + at), last };
       }
     }
     if (now < this.#probeAt) return null;

@@ -16,6 +16,7 @@ import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effect
 import type { Ledger } from "./ledger.ts";
 import type { Destination, NeighbourKind } from "./state.ts";
 import type { MeshOptions } from "./options.ts";
+import { isProxied } from "./sequence.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
 const WITHOUT_ROUTE = 0x1_0000;
@@ -164,6 +165,20 @@ export class Mesh {
     const destination = this.#control.core.routes.get(address);
     if (destination === undefined) return false;
     return destination.selected !== null || this.#control.searches.isStarving(destination);
+  }
+
+  /**
+   * Who is at an address: `"own"`, a router of our kind with none but such in between; `"old"`, an
+   * old peer that is our neighbour; else `"unknown"`.
+   */
+  kindOf(address: string): "own" | "old" | "unknown" {
+    if (address === this.address) return "own";
+    const destination = this.#control.core.routes.get(address);
+    if (destination === undefined) return "unknown";
+    const { selected, origin, newest } = destination;
+    if (selected === null) return newest !== 0 ? "own" : "unknown"; // As long as it is looked for.
+    if (!isProxied(origin)) return "own";
+    return selected.kind === "legacy" && selected.address === address ? "old" : "unknown";
   }
 
   /** Every instance of every service that can be used now, own ones included. */

@@ -5,7 +5,7 @@
  */
 
 import { type AlnError, UnreachableError } from "../errors.ts";
-import { Packet } from "../wire/packet.ts";
+import type { Packet } from "../wire/packet.ts";
 import { type CallHost, type CallSetup, OutgoingCall, type ReplySink } from "./outgoing_call.ts";
 
 /** All calls in flight. */
@@ -24,24 +24,19 @@ export class Calls {
   }
 
   /** Makes a call. Its sink may have been told its end before this returns. */
-  start(setup: CallSetup, sink: ReplySink): OutgoingCall {
+  start(
+    setup: CallSetup,
+    sink: ReplySink,
+    onEnd: (call: OutgoingCall) => void,
+  ): OutgoingCall {
     setup.signal?.throwIfAborted();
-    const call = new OutgoingCall(this.#host, setup, sink, (ended) => this.#calls.delete(ended));
+    const call = new OutgoingCall(this.#host, setup, sink, () => {
+      this.#calls.delete(call);
+      onEnd(call);
+    });
     this.#calls.add(call);
     call.start();
     return call;
-  }
-
-  /** Makes a call that has one reply, and waits for it. */
-  request(setup: CallSetup): Promise<Packet> {
-    return new Promise((resolve, reject) => {
-      this.start(setup, {
-        wants: true,
-        reply: resolve,
-        end: () => resolve(new Packet({ src: setup.dst })), // If there was none.
-        fail: reject,
-      });
-    });
   }
 
   /** The route to an address is lost: whoever waits for it need not wait longer. */

@@ -40,7 +40,9 @@ export function bytesOf(data: unknown): Uint8Array {
 }
 
 /** Items of a stream, in order; whoever stops early cancels it. */
-export async function* readAll<Item>(stream: ReadableStream<Item>): AsyncGenerator<Item, undefined> {
+export async function* readAll<Item>(
+  stream: ReadableStream<Item>,
+): AsyncGenerator<Item, undefined> {
   const reader = stream.getReader();
   let done = false;
   try {

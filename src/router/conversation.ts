@@ -8,7 +8,7 @@ import { type CallFrame, WINDOW } from "../call/frame.ts";
 import { ItemCutter } from "../call/items.ts";
 import { ReceiveWindow } from "../call/receive_window.ts";
 import { type NumberedFrame, SendWindow } from "../call/send_window.ts";
-import { ACK_ASKS, CALL, type CallMark, encodeCallMark } from "../wire/call_mark.ts";
+import { ACK_ASKS, CALL, type CallMark, DATA_ASKS, encodeCallMark } from "../wire/call_mark.ts";
 import type { Packet, PacketInit } from "../wire/packet.ts";
 import type { Clock } from "./clock.ts";
 
@@ -148,7 +148,9 @@ export class Conversation {
     }
     this.#pumping = false;
     if (this.#ended) return;
-    const stalledAt = this.#sending.idle ? Infinity : now + patience - this.#sending.stalledFor(now);
+    const stalledAt = this.#sending.idle
+      ? Infinity
+      : now + patience - this.#sending.stalledFor(now);
     if (now >= Math.min(stalledAt, this.#heardAt + patience)) return this.#host.lost();
     if (this.#hasWindow) this.#wakeWaiters();
     const { deadline } = this.#sending;
@@ -178,9 +180,10 @@ export class Conversation {
     }
   }
 
-  #transmit({ frame, number }: NumberedFrame): boolean {
-    const { kind, flags, argument, data, typ } = frame;
+  #transmit({ frame, number, last }: NumberedFrame): boolean {
+    const { kind, argument, data, typ } = frame;
     const { toService } = this.#host;
+    const flags = frame.flags | (last && kind === CALL.data ? DATA_ASKS : 0);
     const mark = encodeCallMark({ kind, toService, flags, number, argument });
     return this.#host.transmit({ ...mark, data, typ });
   }

@@ -90,6 +90,35 @@ export class ConflictEvent extends Event {
   }
 }
 
+/** What a call asked for and does without. */
+export type FallbackReason =
+  /** The end, errors, cancelling and flow control of a stream: replies are taken as they come. */
+  | "stream"
+  /** Delivery once and in order: packets may be lost. */
+  | "reliable"
+  /** Flow control and the end of an upload: each piece is a call of its own. */
+  | "upload"
+  /** Cutting a large payload: it is sent as it is, if a packet can hold it. */
+  | "payload";
+
+/** A call goes to an old peer, and does without what it asked for. */
+export class FallbackEvent extends Event {
+  /** What it does without. */
+  readonly reason: FallbackReason;
+  /** The service that is called. */
+  readonly service: string;
+  /** Address of the old peer. */
+  readonly address: string;
+
+  /** Constructs a new instance. */
+  constructor(reason: FallbackReason, service: string, address: string) {
+    super("fallback");
+    this.reason = reason;
+    this.service = service;
+    this.address = address;
+  }
+}
+
 /** The router's events by type. */
 export interface RouterEventMap {
   /** An instance of a service changed. */
@@ -102,4 +131,6 @@ export interface RouterEventMap {
   drop: DropEvent;
   /** Two routers use one address. */
   conflict: ConflictEvent;
+  /** A call to an old peer does without what it asked for. */
+  fallback: FallbackEvent;
 }

@@ -17,6 +17,9 @@ import { IncomingCalls } from "./incoming_calls.ts";
 import { LocalService, type Registration, type ServiceOptions } from "./local_service.ts";
 import { textOf } from "./text_of.ts";
 
+/** The service by which a router says that it is of our kind. Each has it, and tells nobody. */
+export const PROBE_SERVICE = "aln.x";
+
 /** Given a packet that has arrived. */
 export type PacketHandler = (packet: Packet) => unknown;
 
@@ -110,6 +113,8 @@ export class Handlers {
     const context = this.#contexts.get(ctx);
     if (service?.draining === false) {
       this.#incoming.begin(packet, begins ? mark : null, service);
+    } else if (srv === PROBE_SERVICE) {
+      this.#host.send({ dst: packet.src, ctx, data: "1" });
     } else if (begins) {
       this.#incoming.refuse(packet, mark, service !== undefined);
     } else if (context) {

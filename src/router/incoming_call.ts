@@ -15,7 +15,8 @@ import {
   OPEN,
   RELIABLE,
 } from "../wire/call_mark.ts";
-import type { Packet, PacketData, PacketInit } from "../wire/packet.ts";
+import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
+import { checkFields } from "../wire/packet_codec.ts";
 import { bytesOf, isData, isStream, iterate } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
@@ -26,8 +27,9 @@ import { textOf } from "./text_of.ts";
 export type SendFailure = `${AlnErrorCode}: ${string}`;
 
 /**
- * Answers a call: to where it came from, in its context. `seq` and `ack` are the router's, if the
- * caller is one of our kind. A payload of more than 32 KiB is borrowed until it has been sent.
+ * Answers a call: to where it came from, in its context. Of `init`, `typ` goes with every reply;
+ * `seq` and `ack` with those that are one packet. A payload of more than 32 KiB is borrowed until it
+ * has been sent.
  *
  * @returns `null`, or why the reply was not sent.
  */
@@ -89,6 +91,10 @@ export class IncomingCall implements ServiceCall {
   readonly packet: Packet;
   /** Name of the service. */
   readonly service: string;
+  /** Address of the caller. */
+  readonly caller: string;
+  /** The caller's context. */
+  readonly ctx: number;
   readonly #host: IncomingHost;
   readonly #mark: CallMark | null;
   readonly #conversation: Conversation | null = null;
@@ -109,6 +115,8 @@ export class IncomingCall implements ServiceCall {
     this.#host = host;
     this.packet = packet;
     this.service = packet.srv;
+    this.caller = packet.src;
+    this.ctx = packet.ctx;
     this.#mark = mark;
     this.#joiner = new ItemJoiner(host.maxPayload);
     if (mark?.kind === CALL.open) this.#conversation = this.#converse();
@@ -192,11 +200,11 @@ export class IncomingCall implements ServiceCall {
 
   readonly reply: Reply = (data, init = {}) => {
     this.#replied = true;
-    const { src, ctx } = this.packet;
-    if (src === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
+    const { caller: dst, ctx } = this;
+    if (dst === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
     const payload = data ?? init.data;
     if (this.#mark === null) {
-      return this.#host.send({ ...init, data: payload, srv: "", dst: src, ctx });
+      return this.#host.send({ ...init, data: payload, srv: "", dst, ctx });
     }
     if (this.#answered || this.#ended) return "ERR_CALL_LOST: Cannot reply: the call has ended";
     try {
@@ -208,16 +216,21 @@ export class IncomingCall implements ServiceCall {
 
   #answer(payload: PacketData, init: PacketInit): SendFailure | null {
     const data = bytesOf(payload);
+    const { typ = 0 } = init;
+    checkFields(new Packet({ typ })); // Frames are sent later, when it is too late to say so.
     const conversation = this.#conversation;
     if (conversation !== null) {
       if (!conversation.hasRoom) return "ERR_CHANNEL_FULL: Cannot reply: too much waits already";
-      conversation.item(data.length > MAX_INLINE ? data : new Uint8Array(data), init.typ ?? 0);
+      conversation.item(data.length > MAX_INLINE ? data : new Uint8Array(data), typ);
       if (!this.streaming) this.end();
       return null;
     }
-    if (data.length > MAX_INLINE) {
+    if (init.seq || init.ack) { // Fields of the application's own: there is no room for a mark.
+      const failure = this.#host.send({ ...init, data, srv: "", dst: this.caller, ctx: this.ctx });
+      if (failure !== null) return failure;
+    } else if (data.length > MAX_INLINE) {
       this.#large = this.#converse();
-      this.#large.item(data, init.typ ?? 0);
+      this.#large.item(data, typ);
       this.#large.push(callFrame(CALL.end));
     } else {
       const failure = this.#say(CALL.data, { ...init, data });
@@ -248,7 +261,7 @@ export class IncomingCall implements ServiceCall {
         this.#settle();
       });
     } else {
-      if (isData(result) && !this.#replied && packet.ctx !== 0) this.reply(result);
+      if (isData(result) && !this.#replied && this.ctx !== 0) this.reply(result);
       this.#settle();
     }
   }
@@ -260,7 +273,7 @@ export class IncomingCall implements ServiceCall {
       if (isStream(value)) return await this.#sendAll(iterate(value));
       if (this.#replied) {
         if (this.streaming) this.end();
-      } else if (isData(value) && this.packet.ctx !== 0) {
+      } else if (isData(value) && this.ctx !== 0) {
         this.reply(value);
         this.end();
       } else if (this.#mark !== null) {
@@ -323,8 +336,7 @@ export class IncomingCall implements ServiceCall {
       toService: false,
       patience: PATIENCE,
       transmit: (fields) => {
-        const { src, ctx } = this.packet;
-        return this.#host.send({ ...fields, dst: src, ctx }) === null;
+        return this.#host.send({ ...fields, dst: this.caller, ctx: this.ctx }) === null;
       },
       arrived: () => this.#arrived(),
       lost: () => this.abort(new DOMException("The caller is gone", "AbortError")),
@@ -385,9 +397,8 @@ export class IncomingCall implements ServiceCall {
 
   /** Sends one packet that is not numbered. */
   #say(kind: CallKind, init: PacketInit = {}): SendFailure | null {
-    const { src, ctx } = this.packet;
     const mark = encodeCallMark({ kind, toService: false, flags: 0, number: 0, argument: 0 });
-    return this.#host.send({ ...init, ...mark, srv: "", dst: src, ctx });
+    return this.#host.send({ ...init, ...mark, srv: "", dst: this.caller, ctx: this.ctx });
   }
 
   /** Ends it if all has been said and heard. */

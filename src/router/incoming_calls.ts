@@ -101,7 +101,7 @@ export class IncomingCalls {
   routeLost(address: string): void {
     const reason = new DOMException("The route to the caller is lost", "AbortError");
     for (const call of [...this.#callers.get(address)?.values() ?? [], ...this.#plain]) {
-      if (call.packet.src === address && !call.reliable) call.abort(reason);
+      if (call.caller === address && !call.reliable) call.abort(reason);
     }
   }
 
@@ -111,7 +111,7 @@ export class IncomingCalls {
   }
 
   #add(call: IncomingCall, service: CalledService): void {
-    const { src, ctx } = call.packet;
+    const { caller: src, ctx } = call;
     this.#services.set(call, service);
     service.began();
     if (!call.marked) return void this.#plain.add(call);
@@ -125,7 +125,7 @@ export class IncomingCalls {
     const service = this.#services.get(call);
     if (service === undefined) return; // It was refused.
     this.#services.delete(call);
-    const { src, ctx } = call.packet;
+    const { caller: src, ctx } = call;
     if (call.marked) {
       const calls = this.#callers.get(src)!;
       calls.delete(ctx);

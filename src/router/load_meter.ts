@@ -24,7 +24,7 @@ const SHARE = 0.1;
  * nothing left to do always is.
  */
 export class LoadMeter {
-  readonly #base: number;
+  #base: number;
   #inFlight: number = 0;
   #told: number;
   #toldAt: number = -Infinity;
@@ -37,9 +37,7 @@ export class LoadMeter {
    * @throws {RangeError} If it is no such number.
    */
   constructor(base: number = 1) {
-    if (!Number.isInteger(base) || base < 1 || base > MAX_LOAD) {
-      throw new RangeError(`Cannot measure load: ${base} is not a whole number in 1-${MAX_LOAD}`);
-    }
+    checkBase(base);
     this.#base = this.#told = base;
   }
 
@@ -51,6 +49,17 @@ export class LoadMeter {
   /** Capacity now, 1-65534, whether or not it is advertised. */
   get capacity(): number {
     return Math.min(MAX_LOAD, this.#base + this.#inFlight);
+  }
+
+  /**
+   * Changes the capacity with nothing to do.
+   *
+   * @throws {RangeError} If it is not a whole number in 1-65534.
+   */
+  rebase(base: number, now: number): void {
+    checkBase(base);
+    this.#base = base;
+    this.#changedAt = now;
   }
 
   /** A call has come in. */
@@ -83,4 +92,9 @@ export class LoadMeter {
     if (change === 0) return false;
     return change >= SHARE * this.#told || this.#inFlight === 0;
   }
+}
+
+function checkBase(base: number): void {
+  if (Number.isInteger(base) && base >= 1 && base <= MAX_LOAD) return;
+  throw new RangeError(`Cannot measure load: ${base} is not a whole number in 1-${MAX_LOAD}`);
 }

@@ -106,7 +106,7 @@ export class LocalService implements Registration {
     checkCapacity(value);
     this.#capacity = value;
     if (this.#meter !== null) {
-      this.#meter.base = value;
+      this.#meter.rebase(value, this.#host.clock.now());
       this.#tellLoad();
     } else if (!this.#draining) {
       this.#host.advertise(this, value);
@@ -126,16 +126,16 @@ export class LocalService implements Registration {
   began(): void {
     this.#calls++;
     if (this.#meter === null) return;
-    this.#meter.began();
+    this.#meter.began(this.#host.clock.now());
     this.#tellLoad();
   }
 
   /** A call has ended. */
   ended(): void {
     this.#calls--;
-    if (this.#calls === 0) for (const wake of [...this.#idleWaiters]) wake();
+    if (this.#calls === 0) { for (const wake of [...this.#idleWaiters]) wake(); }
     if (this.#meter === null) return;
-    this.#meter.ended();
+    this.#meter.ended(this.#host.clock.now());
     this.#tellLoad();
   }
 
@@ -175,7 +175,7 @@ export class LocalService implements Registration {
     const { clock } = this.#host;
     const load = this.#meter!.due(clock.now());
     if (load !== null) this.#host.advertise(this, load);
-    const { deadline } = this.#meter!;
+    const deadline = this.#meter!.deadline();
     if (this.#cancelTimer !== null || deadline === Infinity) return;
     this.#cancelTimer = clock.schedule(deadline, () => {
       this.#cancelTimer = null;

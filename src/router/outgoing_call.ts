@@ -45,7 +45,7 @@ export interface CallHost {
   /** Where time comes from. */
   readonly clock: Clock;
   /** Uniform over [0, 1). */
-  random(): number;
+  readonly random: () => number;
   /** The largest payload of one item that is put together, in bytes. */
   readonly maxPayload: number;
   /** Sends a packet, or throws why not. */
@@ -86,10 +86,14 @@ export interface CallSetup {
 export class OutgoingCall {
   /** Its context. */
   readonly ctx: number;
+  /** When the first reply came, in ms; `null` if none has. */
+  repliedAt: number | null = null;
+  /** Whether it has ended with an error that was not the application's wish. */
+  failed: boolean = false;
   readonly #host: CallHost;
   readonly #setup: CallSetup;
   readonly #sink: ReplySink;
-  readonly #onEnd: (call: OutgoingCall) => void;
+  readonly #onEnd: () => void;
   readonly #joiner: ItemJoiner;
   readonly #waiting: Packet[] = [];
   #conversation: Conversation | null = null;
@@ -105,7 +109,7 @@ export class OutgoingCall {
     host: CallHost,
     setup: CallSetup,
     sink: ReplySink,
-    onEnd: (call: OutgoingCall) => void,
+    onEnd: () => void,
   ) {
     this.#host = host;
     this.#setup = setup;
@@ -160,7 +164,7 @@ export class OutgoingCall {
 
   /** Ends it with an error. The service is told. */
   fail(reason: unknown): void {
-    if (!this.#end()) return;
+    if (!this.#end(reason)) return;
     this.#say(CALL.cancel);
     this.#sink.fail(reason);
   }
@@ -294,7 +298,10 @@ export class OutgoingCall {
   /** The one reply to a question that was one packet. */
   #receiveSingle({ kind }: CallMark, packet: Packet): void {
     if (kind === CALL.error) return this.#failThere(packet.text());
-    if (kind === CALL.data) this.#sink.reply(packet);
+    if (kind === CALL.data) {
+      this.repliedAt ??= this.#host.clock.now();
+      this.#sink.reply(packet);
+    }
     this.#finish();
   }
 
@@ -302,21 +309,21 @@ export class OutgoingCall {
   #drain(): void {
     const conversation = this.#conversation;
     if (conversation === null) return;
-    for (let frame; !this.#ended && this.#sink.wants;) {
-      frame = conversation.take();
+    while (!this.#ended && this.#sink.wants) {
+      const frame = conversation.take();
       if (frame === undefined) break;
-      if (frame.kind === CALL.data) {
-        const data = this.#joiner.push(frame);
-        const { dst, typ } = { dst: this.dst, typ: frame.typ };
-        if (data !== null) this.#give(new Packet({ src: dst, ctx: this.ctx, data, typ }));
-        else if (this.#joiner.overflown) {
-          const why = `has sent more than ${this.#host.maxPayload} bytes at once`;
-          this.fail(this.#error("ERR_CALL_SIZE", why));
-        }
-      } else if (frame.kind === CALL.end) {
+      if (frame.kind === CALL.end) {
         this.#finish();
       } else if (frame.kind === CALL.error) {
         this.#failThere(new TextDecoder().decode(frame.data));
+      } else if (frame.kind === CALL.data) {
+        const data = this.#joiner.push(frame);
+        if (this.#joiner.overflown) {
+          const why = `has sent more than ${this.#host.maxPayload} bytes at once`;
+          this.fail(this.#error("ERR_CALL_SIZE", why));
+        } else if (data !== null) {
+          this.#give(new Packet({ src: this.dst, ctx: this.ctx, data, typ: frame.typ }));
+        }
       }
     }
     conversation.flush();
@@ -325,6 +332,7 @@ export class OutgoingCall {
   #give(packet: Packet): void {
     this.#cancelIdle?.();
     this.#cancelIdle = null;
+    this.repliedAt ??= this.#host.clock.now();
     this.#sink.reply(packet);
     if (this.#ended) return;
     if (this.#setup.stream) {
@@ -343,15 +351,13 @@ export class OutgoingCall {
 
   /** The service has said what went wrong. */
   #failThere(text: string): void {
-    if (!this.#end()) return;
     const [code = "", ...words] = text.split(" ");
     const message = words.join(" ");
     const { service } = this.#setup;
-    this.#sink.fail(
-      code === "ERR_NO_SERVICE"
-        ? new UnreachableError(code, message, service)
-        : new CallError(codeOf(code), message, service, this.dst),
-    );
+    const error = code === "ERR_NO_SERVICE"
+      ? new UnreachableError(code, message, service)
+      : new CallError(codeOf(code), message, service, this.dst);
+    if (this.#end(error)) this.#sink.fail(error);
   }
 
   // ── the end ───────────────────────────────────────────────────────────────
@@ -369,22 +375,28 @@ export class OutgoingCall {
   }
 
   /** Lets go of everything; `false` if that was done before. */
-  #end(): boolean {
+  #end(failure: unknown = null): boolean {
     if (this.#ended) return false;
     this.#ended = true;
+    this.failed = failure !== null && !this.#setup.signal?.aborted;
     this.#conversation?.end();
     this.#host.release(this.ctx);
     this.#cancelTimeout?.();
     this.#cancelIdle?.();
     this.#setup.signal?.removeEventListener("abort", this.#onAbort);
     this.#uploading?.return?.().catch(() => {}); // It was ours to end; what it thinks of it is not.
-    this.#onEnd(this);
+    this.#onEnd();
     return true;
   }
 
   #error(code: CallErrorCode, why: string): CallError {
     const { service, dst } = this.#setup;
-    return new CallError(code, `Cannot get a reply from "${service}": "${dst}" ${why}`, service, dst);
+    return new CallError(
+      code,
+      `Cannot get the reply of "${service}": "${dst}" ${why}`,
+      service,
+      dst,
+    );
   }
 }
 

@@ -70,6 +70,10 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
       if (open) controller.close();
       open = false;
     };
+    const stop = () => {
+      close();
+      cancel();
+    };
     const fail = (reason: unknown) => {
       if (open) controller.error(reason);
       open = false;
@@ -86,15 +90,12 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
         } catch (error) {
           fail(error);
         }
-        this.#stop();
+        stop();
       },
       end: close,
       fail,
     };
-    this.#stop = () => {
-      close();
-      cancel();
-    };
+    this.#stop = stop;
     begin(sink).then((given) => {
       source = given;
       if (open) source.resume();

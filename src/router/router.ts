@@ -13,19 +13,16 @@ import type { MeshOptions } from "../mesh/options.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { Arrivals } from "./arrivals.ts";
-import { Calls, REQUEST_TIMEOUT } from "./calls.ts";
+import type { BalancePolicy } from "./balancer.ts";
+import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
+import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
-import {
-  checkName,
-  Handlers,
-  type PacketHandler,
-  type Registration,
-  type SendFailure,
-  type ServiceHandler,
-  type ServiceOptions,
-  textOf,
-} from "./handlers.ts";
+import { checkName, Handlers, type PacketHandler } from "./handlers.ts";
+import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
+import type { Registration, ServiceOptions } from "./local_service.ts";
+import type { ReplyStream } from "./reply_stream.ts";
+import { textOf } from "./text_of.ts";
 import {
   ChannelEvent,
   ConflictEvent,
@@ -36,32 +33,31 @@ import {
 } from "./events.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
-/** Options of {@linkcode Router.request}. */
-export interface RequestOptions {
-  /** Address of the instance to ask; by default the best one. */
-  dst?: string;
-  /** Data type, u8. Python peers do not survive one. */
-  typ?: number;
-  /**
-   * How long to wait for the reply, in ms.
-   *
-   * @default {5000}
-   */
-  timeout?: number;
-  /** Ends the call when it aborts. */
-  signal?: AbortSignal;
-}
-
 /** Options of a {@linkcode Router}. */
 export interface RouterOptions extends MeshOptions {
   /** Where time comes from; by default the platform. */
   clock?: Clock;
   /** Where chance comes from, uniform over [0, 1); by default `Math.random`. */
   random?: () => number;
+  /**
+   * Which instance of a service is called, unless a call says otherwise.
+   *
+   * @default {"lowest"}
+   */
+  balance?: BalancePolicy;
+  /**
+   * The largest payload that is put together from several packets, in bytes.
+   *
+   * @default {67108864}
+   */
+  maxPayload?: number;
 }
 
 /** From when lives of a router are counted, in ms. */
 const FIRST_INCARNATION = Date.UTC(2024, 0, 1);
+
+/** The largest payload that is put together, in bytes. */
+const MAX_PAYLOAD = 1 << 26;
 
 /** How long {@linkcode Router.close} waits for what is queued, before it says goodbye, in ms. */
 const DRAIN_TIMEOUT = 1_000;
@@ -120,7 +116,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   readonly #byChannel: Map<Channel, Link> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
   readonly #handlers: Handlers;
-  readonly #calls: Calls;
+  readonly #caller: Caller;
   readonly #arrivals: Arrivals = new Arrivals();
   readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
   readonly #news: (() => void)[] = [];
@@ -149,13 +145,30 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
     this.#contexts = new ContextTable(random);
+    const { balance = "lowest", maxPayload = MAX_PAYLOAD } = options;
     this.#handlers = new Handlers(this.#contexts, {
+      clock: this.#clock,
+      maxPayload,
       advertise: (service, capacity) =>
         this.#apply(this.#mesh.offer(service, capacity, this.#clock.now())),
       send: (packet) => this.send(packet),
       report: (event) => this.#report(event),
     });
-    this.#calls = new Calls(this.#contexts, this.#clock, this.#handlers);
+    this.#caller = new Caller({
+      clock: this.#clock,
+      random,
+      balance,
+      maxPayload,
+      mesh: this.#mesh,
+      throwIfClosed: () => {
+        if (this.#closing) throw closedError();
+      },
+      send: (packet) => this.#send(packet),
+      open: (handler) => this.#contexts.open(handler),
+      release: (ctx) => this.#contexts.release(ctx),
+      drop: (packet, why, target) => this.#handlers.drop(packet, why, target),
+      fallBack: (event) => this.#report(event),
+    });
   }
 
   /** Its name in the mesh. */
@@ -250,7 +263,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /** The instance to call: ours, else one of the least loaded; `null` if there is none. */
   selectService(service: string): string | null {
-    return this.#mesh.select(service);
+    return this.#caller.pick(service);
   }
 
   /**
@@ -264,7 +277,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#closing) return Promise.reject(closedError());
-    const found = this.#mesh.select(service);
+    const found = this.selectService(service);
     return found !== null ? Promise.resolve(found) : this.#arrivals.wait(service, signal);
   }
 
@@ -317,33 +330,55 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    *
    * It never hangs: it fails at once if nobody offers the service or no route leads there, within
    * four seconds if the route is lost meanwhile and no other is found, and at its timeout otherwise.
+   * An instance that refuses the call, or does not offer the service any more, is replaced by
+   * another if there is one.
    *
+   * @param data One payload, or many: an async iterable or a stream, which the handler reads as
+   *   `call.body`. What is larger than 32 KiB is borrowed until the call has ended.
    * @returns The reply.
    * @throws {UnreachableError} `ERR_NO_SERVICE` or `ERR_NO_ROUTE`.
+   * @throws {CallError} If the handler threw, or the far end has forgotten the call.
    * @throws {ChannelError} `ERR_CHANNEL_FULL`, or `ERR_CHANNEL_CLOSED` if the router closes.
    * @throws {PacketError} `ERR_PACKET_FIELD` if a value does not fit.
    * @throws {DOMException} A `TimeoutError`, or the signal's reason.
-   * @throws {RangeError} If too many contexts are open.
+   * @throws {RangeError} If too many contexts are open, or an option is out of range.
    */
-  request(service: string, data?: PacketData, options: RequestOptions = {}): Promise<Packet> {
-    if (this.#closing) return Promise.reject(closedError());
-    try {
-      checkName("service", service);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const dst = options.dst || this.#mesh.select(service);
-    if (dst === null) {
-      const message = `Cannot call "${service}": nobody offers it`;
-      return Promise.reject(new UnreachableError("ERR_NO_SERVICE", message, service));
-    }
-    const { timeout = REQUEST_TIMEOUT, signal, typ } = options;
-    return this.#calls.call({
-      dst,
-      timeout,
-      signal,
-      ask: (ctx) => this.#send({ srv: service, dst, ctx, data, typ }),
-    });
+  request(
+    service: string,
+    data?: PacketData | PacketDataStream,
+    options: RequestOptions = {},
+  ): Promise<Packet> {
+    return this.#caller.request(service, data, options);
+  }
+
+  /**
+   * Calls a service that may reply any number of times.
+   *
+   * Nothing is lost, doubled or out of order if the service's router is of our kind, and it sends
+   * only as fast as the replies are read. An old peer's replies are taken as they come.
+   *
+   * @param data As {@linkcode request} takes it.
+   * @returns The replies. Errors that `request` would throw are thrown where they are read.
+   */
+  stream(
+    service: string,
+    data?: PacketData | PacketDataStream,
+    options: StreamOptions = {},
+  ): ReplyStream {
+    return this.#caller.stream(service, data, options);
+  }
+
+  /**
+   * Calls every instance of a service, and collects their replies, one each.
+   *
+   * @returns The replies in the order in which they came: all, or those that had come when
+   *   `first`, `count` or `timeout` said that it is enough. Instances that fail are left out.
+   * @throws {UnreachableError} `ERR_NO_SERVICE` if nobody offers the service.
+   * @throws {AggregateError} If every instance failed.
+   * @throws The signal's reason, if it aborts.
+   */
+  gather(service: string, data?: PacketData, options: GatherOptions = {}): Promise<Packet[]> {
+    return this.#caller.gather(service, data, options);
   }
 
   /**
@@ -398,9 +433,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#ending.abort(closedError());
     const goodbyes = this.#mesh.leave(this.#clock.now());
     this.#cancelTimer?.();
-    this.#calls.failAll(closedError());
+    this.#caller.failAll(closedError());
     this.#arrivals.failAll(closedError());
-    this.#handlers.clear();
+    this.#handlers.clear(closedError());
     await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link, goodbyes)));
   }
 
@@ -511,7 +546,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const drop = new DropEvent(packet, error);
     if (outcome) return void outcome.drops.push(drop);
     if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
-      this.#news.push(() => this.#calls.dropped(packet, error));
+      this.#news.push(() => this.#caller.dropped(packet, error));
     }
     this.#report(drop);
   }
@@ -549,11 +584,15 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   }
 
   #tellRoute(route: RouteInfo): void {
-    if (route.cost === 0) this.#calls.routeLost(route.address);
+    if (route.cost === 0) {
+      this.#caller.routeLost(route.address);
+      this.#handlers.routeLost(route.address);
+    }
     this.dispatchEvent(new RouteEvent(route));
   }
 
   #tellService(info: ServiceInfo): void {
+    if (info.capacity === 0) this.#caller.serviceGone(info.service, info.address);
     this.#arrivals.tell(info);
     this.dispatchEvent(new ServiceEvent(info));
     const { service, capacity, address } = info;

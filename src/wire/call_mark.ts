@@ -48,6 +48,9 @@ export const RELIABLE = 0x2000;
 /** The flag of `data` that says that the item goes on in the next frame. */
 export const DATA_MORE = 1;
 
+/** The flag of `data` that asks for an acknowledgement at once: the sender waits for it. */
+export const DATA_ASKS = 2;
+
 /** The flag of `ack` that asks for one in return. */
 export const ACK_ASKS = 1;
 
@@ -60,7 +63,7 @@ export interface CallMark {
   kind: CallKind;
   /** Whether it is from the caller to the service; else it is from the service. */
   toService: boolean;
-  /** See {@linkcode OPEN}, {@linkcode DATA_MORE} and {@linkcode ACK_ASKS}; 0-7. */
+  /** See {@linkcode OPEN}, {@linkcode DATA_MORE} and what follows it; 0-7. */
   flags: number;
   /** Number of the frame, 1-16383; 0 if it has none. In an `ack`, the first that may not be sent. */
   number: number;
