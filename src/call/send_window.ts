@@ -95,7 +95,9 @@ export class SendWindow {
     this.#progressAt = this.#probedAt = now;
     for (const pending of this.#pending.splice(0, acknowledged)) {
       this.#landed(pending);
-      if (pending.tries === 1) this.#measure(now - pending.sentAt);
+      // What has been sent twice, or was here before, does not say how long the way is.
+      const { sentAt, tries, received } = pending;
+      if (tries === 1 && !received && sentAt !== -Infinity) this.#measure(now - sentAt);
     }
     this.#base = base;
     this.#sent -= acknowledged;
