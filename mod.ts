@@ -45,6 +45,7 @@ export {
 } from "./src/channel/websocket_channel.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { LinkLimits } from "./src/mesh/rate_limits.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
@@ -62,6 +63,7 @@ export type {
   ServiceHandler,
   ServiceOptions,
 } from "./src/router/handlers.ts";
+export type { LinkOptions } from "./src/router/link_options.ts";
 export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";

@@ -26,6 +26,7 @@ import {
   type ServiceOptions,
   textOf,
 } from "./handlers.ts";
+import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import {
   ChannelEvent,
   ConflictEvent,
@@ -169,8 +170,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
    *
    * @throws {TypeError} If the channel is attached already.
+   * @throws {RangeError} If an option is out of its range.
    */
-  addChannel(channel: Channel): void {
+  addChannel(channel: Channel, options: LinkOptions = {}): void {
+    checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
@@ -179,7 +182,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
+    const effects = this.#mesh.linkUp(link.id, this.#clock.now(), options);
     channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
     channel.onPacket = (packet) => {
       if (!this.#closing && this.#links.has(link.id)) {
