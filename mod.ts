@@ -31,7 +31,14 @@
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
 export { ByteChannel } from "./src/channel/byte_channel.ts";
-export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
+export type {
+  ByteDuplex,
+  Channel,
+  ChannelCounters,
+  ChannelOptions,
+  OverflowPolicy,
+  PacketDuplex,
+} from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
