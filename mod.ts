@@ -31,7 +31,14 @@
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
 export { ByteChannel } from "./src/channel/byte_channel.ts";
-export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
+export type {
+  ByteDuplex,
+  Channel,
+  ChannelCounters,
+  ChannelOptions,
+  OverflowPolicy,
+  PacketDuplex,
+} from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
@@ -45,6 +52,7 @@ export {
 } from "./src/channel/websocket_channel.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { LinkLimits } from "./src/mesh/rate_limits.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
@@ -72,6 +80,7 @@ export type {
   ServiceHandler,
 } from "./src/router/incoming_call.ts";
 export type { Registration, ServiceOptions } from "./src/router/local_service.ts";
+export type { LinkOptions } from "./src/router/link_options.ts";
 export { ReplyStream } from "./src/router/reply_stream.ts";
 export { Router, type RouterOptions } from "./src/router/router.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";

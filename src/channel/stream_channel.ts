@@ -66,6 +66,7 @@ export class StreamChannel extends ByteChannel {
 
   /** Takes bytes apart into packets. */
   protected override receive(chunk: Uint8Array): void {
+    this.received(chunk.length);
     for (const packet of this.#decoder.push(chunk)) this.deliver(packet);
   }
 

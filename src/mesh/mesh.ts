@@ -15,7 +15,7 @@ import { DataPlane } from "./data_plane.ts";
 import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Destination, NeighbourKind } from "./state.ts";
-import type { MeshOptions } from "./options.ts";
+import type { MeshLinkOptions, MeshOptions } from "./options.ts";
 import { isProxied } from "./sequence.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
@@ -77,13 +77,9 @@ export class Mesh {
 
   // ── inputs ────────────────────────────────────────────────────────────────
 
-  /**
-   * A link has come up.
-   *
-   * @param cost What a hop over it costs, at least 1.
-   */
-  linkUp(link: LinkId, now: number, cost: number = 1): Effect[] {
-    this.#control.linkUp(link, cost, now);
+  /** A link has come up. */
+  linkUp(link: LinkId, now: number, options: MeshLinkOptions = {}): Effect[] {
+    this.#control.linkUp(link, options, now);
     return this.#take();
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { LinkLimits } from "./rate_limits.ts";
+
 /**
  * How to tell old neighbours that a service is gone while its host stays; our own kind is always
  * told. No way is safe with every old peer, so a mesh that has fragile ones chooses:
@@ -18,6 +20,21 @@
  *   route then keeps flapping.
  */
 export type RemovalPolicy = "announce" | "silent" | "reannounce";
+
+/** The most that a link may cost, so that ways over it can still be told. */
+export const MAX_LINK_COST = 65_534;
+
+/** What a mesh can be told about one of its links. */
+export interface MeshLinkOptions {
+  /**
+   * What a hop over the link costs, at least 1.
+   *
+   * @default {1}
+   */
+  cost?: number;
+  /** How much the neighbour may say. */
+  limits?: LinkLimits;
+}
 
 /** Options of a mesh. */
 export interface MeshOptions {

@@ -20,6 +20,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
 import { checkName, Handlers, type PacketHandler } from "./handlers.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
+import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import type { Registration, ServiceOptions } from "./local_service.ts";
 import type { ReplyStream } from "./reply_stream.ts";
 import { textOf } from "./text_of.ts";
@@ -182,8 +183,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
    *
    * @throws {TypeError} If the channel is attached already.
+   * @throws {RangeError} If an option is out of its range.
    */
-  addChannel(channel: Channel): void {
+  addChannel(channel: Channel, options: LinkOptions = {}): void {
+    checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
@@ -192,7 +195,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
+    const effects = this.#mesh.linkUp(link.id, this.#clock.now(), options);
     channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
     channel.onPacket = (packet) => {
       if (!this.#closing && this.#links.has(link.id)) {

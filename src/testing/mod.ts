@@ -56,4 +56,5 @@ export { Traffic } from "./traffic.ts";
 export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 export type { NeighbourKind } from "../mesh/state.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
-export type { MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { MeshLinkOptions, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { LinkLimits } from "../mesh/rate_limits.ts";
