@@ -44,8 +44,10 @@ export {
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
-export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "./src/mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
+export type { LinkOptions } from "./src/router/link_options.ts";
 export {
   ChannelEvent,
   ConflictEvent,

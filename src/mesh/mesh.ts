@@ -15,7 +15,7 @@ import { DataPlane } from "./data_plane.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { NeighbourKind } from "./state.ts";
-import type { MeshOptions } from "./options.ts";
+import type { LinkSettings, MeshOptions } from "./options.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
 const WITHOUT_ROUTE = 0x1_0000;
@@ -79,10 +79,10 @@ export class Mesh {
   /**
    * A link has come up.
    *
-   * @param cost What a hop over it costs, at least 1.
+   * @throws {TypeError} If a filter of its policy is none; then it has not.
    */
-  linkUp(link: LinkId, now: number, cost: number = 1): Effect[] {
-    this.#control.linkUp(link, cost, now);
+  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+    this.#control.linkUp(link, settings, now);
     return this.#take();
   }
 
@@ -211,6 +211,11 @@ export class Mesh {
   /** What a neighbour is, as far as is known; `"gone"` if there is none. */
   neighbourKind(link: LinkId): NeighbourKind {
     return this.#control.core.neighbours.get(link)?.kind ?? "gone";
+  }
+
+  /** How many packets of the neighbour on a link its policy has refused. */
+  refused(link: LinkId): number {
+    return this.#control.core.neighbours.get(link)?.refusals ?? 0;
   }
 
   /** All about one destination; `null` if it is not known. */

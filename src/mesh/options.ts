@@ -1,8 +1,10 @@
 /**
- * What a mesh can be told about itself.
+ * What a mesh can be told about itself, and about a link.
  *
  * @module
  */
+
+import type { LinkPolicy } from "./link_policy.ts";
 
 /**
  * How to tell old neighbours that a service is gone while its host stays; our own kind is always
@@ -69,4 +71,24 @@ export interface MeshOptions {
    * @default {true}
    */
   repair?: boolean;
+}
+
+/** What a mesh can be told about one link. */
+export interface LinkSettings {
+  /**
+   * What a hop over it costs, at least 1.
+   *
+   * @default {1}
+   */
+  cost?: number;
+  /** What the neighbour may tell us, and what it may know and use of us; by default everything. */
+  policy?: LinkPolicy;
+  /**
+   * Silence after which an old peer is asked for its tables, in ms. One that has ever answered, and
+   * does not three times in a row, is taken for gone: within 55 s, or 2 minutes where our timers are
+   * throttled. 0 or `Infinity` for never. Our own kind is asked every 10 s, whatever is said here.
+   *
+   * @default {25000}
+   */
+  keepalive?: number;
 }

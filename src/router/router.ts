@@ -34,6 +34,7 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { checkLinkOptions, type LinkOptions, passes } from "./link_options.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of {@linkcode Router.request}. */
@@ -73,6 +74,9 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  gate: LinkOptions["gate"];
+  /** Packets that the gate has refused. */
+  refused: number;
 }
 
 /** What became of a packet that the application sent. */
@@ -169,17 +173,19 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
    *
    * @throws {TypeError} If the channel is attached already.
+   * @throws What {@linkcode LinkOptions} may not be.
    */
-  addChannel(channel: Channel): void {
+  addChannel(channel: Channel, options: LinkOptions = {}): void {
+    checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
     if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel };
+    const link: Link = { id: this.#nextLink++, channel, gate: options.gate, refused: 0 };
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
+    const effects = this.#mesh.linkUp(link.id, this.#clock.now(), options);
     channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
     channel.onPacket = (packet) => {
       if (!this.#closing && this.#links.has(link.id)) {
@@ -196,6 +202,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return;
     this.#detach(link, undefined);
     channel.close();
+  }
+
+  /** How many packets the policy and the gate of a channel have refused; 0 if it is not attached. */
+  refused(channel: Channel): number {
+    const link = this.#byChannel.get(channel);
+    return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
   }
 
   #detach(link: Link, reason: unknown): void {
@@ -496,8 +508,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
     let error: ChannelError;
     try {
-      if (link.channel.send(packet) !== false) return null;
-      error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+      const passed = passes(link.gate, packet);
+      if (passed && link.channel.send(packet) !== false) return null;
+      if (!passed) link.refused++;
+      error = passed
+        ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
+        : linkError("ERR_CHANNEL_REFUSED", "the channel's gate refuses it");
       if (packet.net === 0) return error;
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
@@ -576,7 +592,7 @@ function closedError(): ChannelError {
 }
 
 function linkError(
-  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL",
+  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL" | "ERR_CHANNEL_REFUSED",
   why: string,
   options?: ErrorOptions,
 ): ChannelError {
