@@ -51,7 +51,8 @@ export {
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
-export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "./src/mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
 export type { LinkLimits } from "./src/mesh/rate_limits.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {

@@ -63,6 +63,8 @@ export type ChannelErrorCode =
   | "ERR_CHANNEL_CLOSED"
   /** The send queue is full: wait for `drained()`, or send less. */
   | "ERR_CHANNEL_FULL"
+  /** The policy or the gate of the link does not let it through. */
+  | "ERR_CHANNEL_REFUSED"
   /** The peer sends what no router should, such as more than the tables may hold. */
   | "ERR_CHANNEL_PROTOCOL"
   /** The peer says that something is wrong on its side. */

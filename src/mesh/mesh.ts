@@ -15,7 +15,7 @@ import { DataPlane } from "./data_plane.ts";
 import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Destination, NeighbourKind } from "./state.ts";
-import type { MeshLinkOptions, MeshOptions } from "./options.ts";
+import type { LinkSettings, MeshOptions } from "./options.ts";
 import { isProxied } from "./sequence.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
@@ -77,9 +77,13 @@ export class Mesh {
 
   // ── inputs ────────────────────────────────────────────────────────────────
 
-  /** A link has come up. */
-  linkUp(link: LinkId, now: number, options: MeshLinkOptions = {}): Effect[] {
-    this.#control.linkUp(link, options, now);
+  /**
+   * A link has come up.
+   *
+   * @throws {TypeError} If a filter of its policy is none; then it has not.
+   */
+  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+    this.#control.linkUp(link, settings, now);
     return this.#take();
   }
 
@@ -233,6 +237,11 @@ export class Mesh {
   /** What a neighbour is, as far as is known; `"gone"` if there is none. */
   neighbourKind(link: LinkId): NeighbourKind {
     return this.#control.core.neighbours.get(link)?.kind ?? "gone";
+  }
+
+  /** How many packets of the neighbour on a link its policy has refused. */
+  refused(link: LinkId): number {
+    return this.#control.core.neighbours.get(link)?.refusals ?? 0;
   }
 
   /** All about one destination; `null` if it is not known. */

@@ -9,6 +9,7 @@ import type { Channel } from "../channel/channel.ts";
 import { ChannelError } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ChannelEvent } from "./events.ts";
+import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import type { Router } from "./router.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
@@ -54,6 +55,8 @@ export interface DialerOptions {
    * throws, that is fatal, too. By default nothing is; `dial` of `@aln/mesh/net` knows better.
    */
   isFatal?: (error: unknown) => boolean;
+  /** What the router is told about each channel. */
+  link?: LinkOptions;
   /** Closes the dialer when it aborts. */
   signal?: AbortSignal;
   /** Where time comes from; by default the platform. */
@@ -157,6 +160,7 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
    * @param open Opens a channel that nobody else owns, or fails. Its signal aborts when the attempt
    *   takes too long or is no longer wanted; a channel that comes after that is closed.
    * @throws {RangeError} If a number among the options is negative or none, or `maxAttempts` 0.
+   * @throws What {@linkcode LinkOptions} may not be.
    */
   constructor(
     router: Router,
@@ -174,7 +178,9 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
       isFatal: given.isFatal ?? (() => false),
       clock: given.clock ?? systemClock,
       random: given.random ?? Math.random,
+      link: given.link ?? {},
     };
+    checkLinkOptions(this.#options.link);
     this.#router = router;
     this.#open = open;
     this.#signal = signal;
@@ -251,7 +257,7 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
     this.#channel = channel;
     this.#since = this.#options.clock.now();
     this.#state = "connected";
-    this.#router.addChannel(channel);
+    this.#router.addChannel(channel, this.#options.link);
     if (this.#channel !== channel || this.#state !== "connected") return; // It is over already.
     this.#resolve(channel);
     this.#expect();

@@ -1,37 +1,57 @@
 /**
- * What a router can be told about one of its links.
+ * What a router can be told about one of its channels.
  *
  * @module
  */
 
-import type { LinkLimits } from "../mesh/rate_limits.ts";
-import { MAX_LINK_COST } from "../mesh/options.ts";
+import { LinkRules } from "../mesh/link_policy.ts";
+import { type LinkSettings, MAX_LINK_COST } from "../mesh/options.ts";
+import type { Packet } from "../wire/packet.ts";
 
-/** Options of one link, for `Router.addChannel`, `listen` and `dial`. */
-export interface LinkOptions {
+/** Options of a channel that is attached to a router. */
+export interface LinkOptions extends LinkSettings {
   /**
-   * What a hop over this link counts for, 1-65534: ways are chosen by their sum. Old peers are
-   * told no way that costs more than 64.
+   * Asked before each packet that goes out over the channel, those between routers included: to
+   * count, or to meter. The packet is borrowed. A gate that throws has said no.
    *
-   * @default {1}
+   * A packet of an application that is refused is dropped, and told as a `drop` event. If anything
+   * with `net` set is refused, the channel is closed: a neighbour that hears half of what there is
+   * would go by what is no longer so, and without the link others take over at once. So refuse with
+   * `net` 0 to keep packets off the link, and everything to take it out of use.
    */
-  cost?: number;
-  /** How much the neighbour may say in a second. */
-  limits?: LinkLimits;
+  gate?: (packet: Packet) => boolean;
 }
 
 /**
- * Checks the options of a link.
+ * Checks what is no matter of types alone.
  *
+ * @throws {TypeError} If the gate, or a filter of the policy, is none.
  * @throws {RangeError} If a number is out of its range.
  */
-export function checkLinkOptions({ cost = 1, limits = {} }: LinkOptions): void {
+export function checkLinkOptions(options: LinkOptions): void {
+  const { policy, gate, cost = 1, keepalive = 0, limits = {} } = options;
+  new LinkRules(policy);
+  if (gate !== undefined && typeof gate !== "function") {
+    throw new TypeError("Cannot add channel: its gate is not a function");
+  }
   if (!Number.isInteger(cost) || cost < 1 || cost > MAX_LINK_COST) {
     const range = `an integer in 1-${MAX_LINK_COST}`;
     throw new RangeError(`Cannot add channel: its cost, ${cost}, is not ${range}`);
   }
+  if (!(keepalive >= 0)) {
+    throw new RangeError(`Cannot add channel: its keepalive, ${keepalive}, is below 0`);
+  }
   for (const [name, limit] of Object.entries(limits)) {
     if (limit === undefined || limit > 0) continue;
     throw new RangeError(`Cannot add channel: its limit of ${name}, ${limit}, is not above 0`);
+  }
+}
+
+/** Whether a gate lets a packet out. */
+export function passes(gate: LinkOptions["gate"], packet: Packet): boolean {
+  try {
+    return gate === undefined || gate(packet) === true;
+  } catch {
+    return false;
   }
 }

@@ -20,7 +20,6 @@ import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
 import { checkName, Handlers, type PacketHandler } from "./handlers.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
-import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import type { Registration, ServiceOptions } from "./local_service.ts";
 import type { ReplyStream } from "./reply_stream.ts";
 import { textOf } from "./text_of.ts";
@@ -32,6 +31,7 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { checkLinkOptions, type LinkOptions, passes } from "./link_options.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -70,6 +70,9 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  gate: LinkOptions["gate"];
+  /** Packets that the gate has refused. */
+  refused: number;
 }
 
 /** What became of a packet that the application sent. */
@@ -183,7 +186,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
    *
    * @throws {TypeError} If the channel is attached already.
-   * @throws {RangeError} If an option is out of its range.
+   * @throws {TypeError | RangeError} If an option is none, or out of its range.
    */
   addChannel(channel: Channel, options: LinkOptions = {}): void {
     checkLinkOptions(options);
@@ -191,7 +194,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       throw new TypeError("Cannot add channel: it is attached already");
     }
     if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel };
+    const link: Link = { id: this.#nextLink++, channel, gate: options.gate, refused: 0 };
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
@@ -212,6 +215,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return;
     this.#detach(link, undefined);
     channel.close();
+  }
+
+  /** How many packets the policy and the gate of a channel have refused; 0 if it is not attached. */
+  refused(channel: Channel): number {
+    const link = this.#byChannel.get(channel);
+    return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
   }
 
   #detach(link: Link, reason: unknown): void {
@@ -534,8 +543,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
     let error: ChannelError;
     try {
-      if (link.channel.send(packet) !== false) return null;
-      error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+      const passed = passes(link.gate, packet);
+      if (passed && link.channel.send(packet) !== false) return null;
+      if (!passed) link.refused++;
+      error = passed
+        ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
+        : linkError("ERR_CHANNEL_REFUSED", "the channel's gate refuses it");
       if (packet.net === 0) return error;
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
@@ -618,7 +631,7 @@ function closedError(): ChannelError {
 }
 
 function linkError(
-  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL",
+  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL" | "ERR_CHANNEL_REFUSED",
   why: string,
   options?: ErrorOptions,
 ): ChannelError {

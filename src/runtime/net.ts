@@ -34,6 +34,7 @@ import type { Channel } from "../channel/channel.ts";
 import type { StreamChannel } from "../channel/stream_channel.ts";
 import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
 import { Dialer, type DialerOptions } from "../router/dialer.ts";
+import type { LinkOptions } from "../router/link_options.ts";
 import type { Router } from "../router/router.ts";
 import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 import type { WebSocketListenOptions } from "./websocket_server.ts";
@@ -73,7 +74,10 @@ export type DialValue<T> = T | ((signal: AbortSignal) => T | Promise<T>);
 
 /** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
 export interface ListenOptions
-  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path"> {}
+  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path"> {
+  /** What the router is told about each channel; if a function, it is given the channel. */
+  link?: LinkOptions | ((channel: Channel) => LinkOptions);
+}
 
 /** Accepts connections until it is closed. */
 export interface UrlListener extends Listener {
@@ -81,10 +85,10 @@ export interface UrlListener extends Listener {
   readonly url: string;
 }
 
-/** What is given each channel: a router, or a function. */
-export type ChannelTarget = ((channel: Channel) => void) | {
+/** What is given each channel, and what was said of it: a router, or a function. */
+export type ChannelTarget = ((channel: Channel, link?: LinkOptions) => void) | {
   /** As a router has it. */
-  addChannel(channel: Channel): void;
+  addChannel(channel: Channel, link?: LinkOptions): void;
 };
 
 /** Every scheme, and whether it can be used where there are no sockets. */
@@ -202,14 +206,15 @@ export async function listen(
   if (sockets === null) {
     throw new TypeError(`Cannot listen on ${href} in a browser: a page can only connect`);
   }
-  const { cert, key, ...rest } = options;
+  const { cert, key, link, ...rest } = options;
   const secure = protocol === "tls+aln:" || protocol === "wss:";
   if (secure && (cert === undefined || key === undefined)) {
     throw new TypeError(`Cannot listen on ${href}: it needs the options cert and key`);
   }
   const onChannel = (channel: Channel) => {
-    if (typeof target === "function") target(channel);
-    else target.addChannel(channel);
+    const given = typeof link === "function" ? link(channel) : link;
+    if (typeof target === "function") target(channel, given);
+    else target.addChannel(channel, given);
   };
   const identity = secure ? { cert: cert!, key: key! } : {};
   const listener = protocol === "tcp+aln:"

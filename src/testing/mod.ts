@@ -56,5 +56,6 @@ export { Traffic } from "./traffic.ts";
 export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 export type { NeighbourKind } from "../mesh/state.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
-export type { MeshLinkOptions, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "../mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
 export type { LinkLimits } from "../mesh/rate_limits.ts";

@@ -426,7 +426,7 @@ test("of many origins of one destination, those used last are remembered", () =>
 });
 
 test("the number of a destination that is forgotten is given to another", () => {
-  const neighbour = new Neighbour(1, 1, new Budget(1, 1, 0), 0);
+  const neighbour = new Neighbour(1, {}, new Budget(1, 1, 0), 0);
   const table = new RouteTable("me", new Map([[1, neighbour]]), -1, () => Infinity, 10);
   const { id } = table.find("x")!;
   table.sweep(0);
