@@ -31,7 +31,14 @@
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
 export { ByteChannel } from "./src/channel/byte_channel.ts";
-export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
+export type {
+  ByteDuplex,
+  Channel,
+  ChannelOptions,
+  ChannelSide,
+  PacketDuplex,
+  PeerCertificate,
+} from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
@@ -45,6 +52,7 @@ export {
 } from "./src/channel/websocket_channel.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { LinkIdentity } from "./src/router/admission.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
@@ -62,6 +70,7 @@ export type {
   ServiceHandler,
   ServiceOptions,
 } from "./src/router/handlers.ts";
+export type { AuthPolicy, LinkOptions, NetworkKey } from "./src/router/link_options.ts";
 export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";

@@ -7,7 +7,7 @@
 
 import { type AlnError, ChannelError, type PacketError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
-import type { Channel, ChannelOptions } from "./channel.ts";
+import type { Channel, ChannelOptions, ChannelSide, PeerCertificate } from "./channel.ts";
 import { SendQueue } from "./send_queue.ts";
 
 const HIGH_WATER = 1 << 20; // bytes
@@ -35,6 +35,10 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   readonly closed: Promise<unknown>;
   /** Told of what arrived and was no packet, or was lost on its way out. */
   onDrop: ((error: AlnError, packet: Packet | null) => void) | null = null;
+  /** Which side this is; set by whoever has opened or accepted the connection. */
+  side: ChannelSide | undefined = undefined;
+  /** The peer's verified certificate; set by whoever has opened or accepted the connection. */
+  peer: PeerCertificate | null = null;
 
   readonly #queue: SendQueue<Unit>;
   readonly #signal: AbortSignal | undefined;

@@ -31,6 +31,24 @@ export interface Channel {
   onDrop?: ((error: AlnError, packet: Packet | null) => void) | null;
   /** Resolves when nothing is queued any more; rejects if the channel closes before. */
   drained?(options?: { signal?: AbortSignal }): Promise<void>;
+  /** Which side this one is of a connection that has sides; absent where it is not known. */
+  readonly side?: ChannelSide;
+  /**
+   * The certificate that the peer has shown and the runtime has verified; absent or `null` if there
+   * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
+   */
+  readonly peer?: PeerCertificate | null;
+}
+
+/** Whether this side has opened a connection or accepted it. */
+export type ChannelSide = "opened" | "accepted";
+
+/** What a verified certificate says of the peer. */
+export interface PeerCertificate {
+  /** Its common names and DNS names, as they are written there; a wildcard is not expanded. */
+  readonly names: readonly string[];
+  /** SHA-256 of the certificate: pairs of hexadecimal digits with colons between. */
+  readonly fingerprint: string;
 }
 
 /** Options of every channel of this library. */
