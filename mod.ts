@@ -36,8 +36,10 @@ export type {
   Channel,
   ChannelCounters,
   ChannelOptions,
+  ChannelSide,
   OverflowPolicy,
   PacketDuplex,
+  PeerCertificate,
 } from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
@@ -54,6 +56,7 @@ export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { AddressFilter, LinkPolicy, ServiceFilter } from "./src/mesh/link_policy.ts";
 export type { LinkSettings, MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
 export type { LinkLimits } from "./src/mesh/rate_limits.ts";
+export type { LinkIdentity } from "./src/router/admission.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
@@ -81,7 +84,7 @@ export type {
   ServiceHandler,
 } from "./src/router/incoming_call.ts";
 export type { Registration, ServiceOptions } from "./src/router/local_service.ts";
-export type { LinkOptions } from "./src/router/link_options.ts";
+export type { AuthPolicy, LinkOptions, NetworkKey } from "./src/router/link_options.ts";
 export { ReplyStream } from "./src/router/reply_stream.ts";
 export { Router, type RouterOptions } from "./src/router/router.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";

@@ -7,7 +7,14 @@
 
 import { type AlnError, ChannelError, type PacketError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
-import type { Channel, ChannelCounters, ChannelOptions, OverflowPolicy } from "./channel.ts";
+import type {
+  Channel,
+  ChannelCounters,
+  ChannelOptions,
+  ChannelSide,
+  OverflowPolicy,
+  PeerCertificate,
+} from "./channel.ts";
 import { SendQueue } from "./send_queue.ts";
 import { StallWatch } from "./stall_watch.ts";
 
@@ -46,6 +53,10 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
    * may stand for several: `count`, 1 unless said otherwise.
    */
   onDrop: ((error: AlnError, packet: Packet | null, count?: number) => void) | null = null;
+  /** Which side this is; set by whoever has opened or accepted the connection. */
+  side: ChannelSide | undefined = undefined;
+  /** The peer's verified certificate; set by whoever has opened or accepted the connection. */
+  peer: PeerCertificate | null = null;
 
   readonly #counters: ChannelCounters = { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
   readonly #queue: SendQueue<Unit>;

@@ -38,6 +38,24 @@ export interface Channel {
   readonly bufferedBytes?: number;
   /** What it has carried so far. */
   readonly counters?: Readonly<ChannelCounters>;
+  /** Which side this one is of a connection that has sides; absent where it is not known. */
+  readonly side?: ChannelSide;
+  /**
+   * The certificate that the peer has shown and the runtime has verified; absent or `null` if there
+   * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
+   */
+  readonly peer?: PeerCertificate | null;
+}
+
+/** Whether this side has opened a connection or accepted it. */
+export type ChannelSide = "opened" | "accepted";
+
+/** What a verified certificate says of the peer. */
+export interface PeerCertificate {
+  /** Its common names and DNS names, as they are written there; a wildcard is not expanded. */
+  readonly names: readonly string[];
+  /** SHA-256 of the certificate: pairs of hexadecimal digits with colons between. */
+  readonly fingerprint: string;
 }
 
 /** What a channel has carried since it was made. */

@@ -8,6 +8,7 @@ import type { Channel } from "../channel/channel.ts";
 import type { AlnError } from "../errors.ts";
 import type { RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import type { Packet } from "../wire/packet.ts";
+import type { LinkIdentity } from "./admission.ts";
 
 /** An instance of a service came, went, or changed its capacity. */
 export class ServiceEvent extends Event implements ServiceInfo {
@@ -45,21 +46,29 @@ export class RouteEvent extends Event implements RouteInfo {
   }
 }
 
-/** A channel was added, or has closed. */
+/** A channel was added and its neighbour let in, or it has closed, or was refused. */
 export class ChannelEvent extends Event {
   /** The channel. */
   readonly channel: Channel;
-  /** Whether it was added; else it has closed. */
+  /** Whether it was added; else it has closed, perhaps without having been open. */
   readonly open: boolean;
   /** Why it has closed, if that was not orderly. */
   readonly reason: unknown;
+  /** What is known of the neighbour beside its own word; `null` if nothing, or it has closed. */
+  readonly identity: LinkIdentity | null;
 
   /** Constructs a new instance. */
-  constructor(channel: Channel, open: boolean, reason?: unknown) {
+  constructor(
+    channel: Channel,
+    open: boolean,
+    reason?: unknown,
+    identity: LinkIdentity | null = null,
+  ) {
     super("channel");
     this.channel = channel;
     this.open = open;
     this.reason = reason;
+    this.identity = identity;
   }
 }
 

@@ -12,6 +12,7 @@ import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
+import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
@@ -31,7 +32,13 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
-import { checkLinkOptions, type LinkOptions, passes } from "./link_options.ts";
+import {
+  type AuthPolicy,
+  checkLinkOptions,
+  type LinkOptions,
+  type NetworkKey,
+  passes,
+} from "./link_options.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -52,6 +59,19 @@ export interface RouterOptions extends MeshOptions {
    * @default {67108864}
    */
   maxPayload?: number;
+  /**
+   * A secret that every router of the network knows, 1 byte or more. Nobody becomes a neighbour
+   * before it has proved that it knows it; and neither do we there. Packets are not encrypted, and
+   * carry no proof of their own. Whoever hears a handshake can try short keys at leisure: take 16
+   * bytes of chance, or more.
+   */
+  networkKey?: NetworkKey;
+  /**
+   * Whom the key lets in.
+   *
+   * @default {"require"}
+   */
+  auth?: AuthPolicy;
 }
 
 /** From when lives of a router are counted, in ms. */
@@ -70,6 +90,7 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  admission: Admission;
   gate: LinkOptions["gate"];
   /** Packets that the gate has refused. */
   refused: number;
@@ -116,6 +137,8 @@ interface Outcome {
 export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDisposable {
   readonly #mesh: Mesh;
   readonly #clock: Clock;
+  readonly #doorkeeper: Doorkeeper;
+  /** Those whose neighbours have been let in. */
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
@@ -139,12 +162,14 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * @param address Its name in the mesh, 1-255 bytes of UTF-8. Must be unique there. ASCII of at
    *   most 127 bytes is safe with every old peer.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the address does not fit.
+   * @throws {TypeError} If the key is of no use.
    */
   constructor(address: string, options: RouterOptions = {}) {
     super();
     checkName("address", address);
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
+    this.#doorkeeper = new Doorkeeper(address, this.#clock, options);
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
@@ -183,30 +208,44 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   // ── channels ──────────────────────────────────────────────────────────────
 
   /**
-   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
+   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end,
+   * once that has been let in.
    *
-   * @throws {TypeError} If the channel is attached already.
-   * @throws {TypeError | RangeError} If an option is none, or out of its range.
+   * @throws {TypeError} If the channel is attached already, or an option is of no use.
+   * @throws {RangeError} If an option is out of its range.
    */
   addChannel(channel: Channel, options: LinkOptions = {}): void {
     checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
-    if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel, gate: options.gate, refused: 0 };
-    this.#links.set(link.id, link);
-    this.#byChannel.set(channel, link);
-    this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now(), options);
-    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
-    channel.onPacket = (packet) => {
-      if (!this.#closing && this.#links.has(link.id)) {
+    const admission = new Admission(this.#doorkeeper, channel, options, {
+      send: (packet) => channel.send(packet),
+      open: (identity) =>
+        this.#news.push(() =>
+          this.dispatchEvent(new ChannelEvent(channel, true, undefined, identity))
+        ),
+      up: () => {
+        this.#links.set(link.id, link);
+        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options));
+      },
+      receive: (packet) => {
+        if (this.#closing || !this.#links.has(link.id)) return;
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
-      }
-    };
-    channel.onClose = (reason) => this.#detach(link, reason);
-    this.#apply(effects); // Last: the channel may answer, or close, before its send() returns.
+      },
+      refuse: (error) => {
+        this.#detach(link, error);
+        channel.close();
+      },
+    });
+    const { gate } = options;
+    const link: Link = { id: this.#nextLink++, channel, admission, gate, refused: 0 };
+    if (this.#closing) return channel.close(closedError());
+    this.#byChannel.set(channel, link);
+    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
+    channel.onPacket = (packet) => admission.receive(packet);
+    channel.onClose = (reason) => this.#detach(link, admission.closed(reason));
+    admission.start(); // Last: the channel may answer, or close, before its send() returns.
   }
 
   /** Detaches a channel and closes it. A channel that is not attached is fine. */
@@ -224,9 +263,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   }
 
   #detach(link: Link, reason: unknown): void {
-    if (!this.#links.delete(link.id)) return;
-    const { channel } = link;
-    this.#byChannel.delete(channel);
+    const { channel, admission } = link;
+    if (!this.#byChannel.delete(channel)) return;
+    this.#links.delete(link.id);
+    admission.end();
     channel.onPacket = channel.onClose = channel.onDrop = null;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
@@ -448,25 +488,27 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#caller.failAll(closedError());
     this.#arrivals.failAll(closedError());
     this.#handlers.clear(closedError());
-    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link, goodbyes)));
+    const links = [...this.#byChannel.values()];
+    await Promise.all(links.map((link) => this.#closeLink(link, goodbyes)));
   }
 
   /** Says goodbye over a channel and closes it; waits until it has closed, or long enough. */
   #closeLink(link: Link, goodbyes: Effect[]): Promise<void> {
-    const { channel } = link;
+    const { channel, admission } = link;
+    admission.end();
     const start = this.#clock.now();
     return new Promise((resolve) => {
       let leaving = false;
       const leave = () => {
         cancelDrain();
-        if (leaving || !this.#links.has(link.id)) return;
+        if (leaving || !this.#byChannel.has(channel)) return;
         leaving = true;
         for (const effect of goodbyes) {
           if (effect.kind === "transmit" && effect.link === link.id) {
             this.#transmit(link.id, effect.packet);
           }
         }
-        if (this.#links.has(link.id)) channel.close();
+        if (this.#byChannel.has(channel)) channel.close();
         else done(); // It did not even take that, and is closed.
       };
       const done = (reason?: unknown) => {
