@@ -18,9 +18,6 @@ import type { Destination, NeighbourKind } from "./state.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { isProxied } from "./sequence.ts";
 
-/** Added to the capacity of an instance that has no route for the moment. */
-const WITHOUT_ROUTE = 0x1_0000;
-
 /** A route as one router has told it to another. */
 export interface ToldRoute {
   /** Distance as told: one more than the teller's own. */
@@ -41,7 +38,6 @@ export interface RouteDetails extends ToldRoute {
 
 /** One router's view of the mesh. */
 export class Mesh {
-  readonly #random: () => number;
   readonly #control: ControlPlane;
   readonly #data: DataPlane;
   #effects: Effect[] = [];
@@ -53,7 +49,6 @@ export class Mesh {
    * @param random Uniform over [0, 1), such as `Math.random`.
    */
   constructor(address: string, random: () => number, options: MeshOptions = {}) {
-    this.#random = random;
     const emit = (effect: Effect) => void this.#effects.push(effect);
     const control = new ControlPlane(address, random, emit, options);
     const data = new DataPlane(
@@ -205,26 +200,6 @@ export class Mesh {
       found.push({ address, capacity, cost, held });
     }
     return found;
-  }
-
-  /**
-   * The instance to call: ours, or one of the lowest capacity, those left out whose route is being
-   * looked for, if there are others; `null` if there is none.
-   */
-  select(service: string): string | null {
-    const instances = this.#control.core.services.instances(service);
-    if (instances.has(this.address)) return this.address;
-    let best: string | null = null;
-    let lowest = Infinity;
-    let ties = 0;
-    for (const [address, advertised] of instances) {
-      const capacity = this.#routed(address) ? advertised : advertised + WITHOUT_ROUTE;
-      if (capacity > lowest) continue;
-      ties = capacity < lowest ? 1 : ties + 1;
-      lowest = capacity;
-      if (this.#random() * ties < 1) best = address; // Each of n equals is left with chance 1/n.
-    }
-    return best;
   }
 
   // ── insight, for tools and tests ──────────────────────────────────────────
