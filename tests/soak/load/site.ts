@@ -1,0 +1,33 @@
+/**
+ * Where an application of the soak runs: beside one router, from its start to its end.
+ *
+ * @module
+ */
+
+import type { Router } from "../../../mod.ts";
+import type { Clock } from "../../../src/router/clock.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** One life of one router, as its application sees it. */
+export interface Site {
+  /** The router. */
+  readonly router: Router;
+  /** Names this life: no other has the same. */
+  readonly life: string;
+  /** What the application waits by; it stands still when its process does. */
+  readonly clock: Clock;
+  /** Uniform over [0, 1). */
+  readonly random: () => number;
+  /** Where calls are written down. */
+  readonly ledger: Ledger;
+  /**
+   * How late something was, in ms, beside what it is forgiven: while a process stands still, none of
+   * its timers runs.
+   */
+  lateness(due: number, done: number): number | Promise<number>;
+}
+
+/** Waits; for ever, if the process ends before. */
+export function sleep({ clock }: Site, duration: number): Promise<void> {
+  return new Promise((resolve) => void clock.schedule(clock.now() + duration, resolve));
+}
