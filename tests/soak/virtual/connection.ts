@@ -43,9 +43,11 @@ export interface Carrier {
   arrived(packet: Packet): void;
   /** Is told of each packet that is lost on its way. */
   lost(): void;
+  /** Is told of each end that is closed. */
+  closed(end: SimulatedChannel): void;
 }
 
-/** Where a channel ends: a process, and the machine that it runs on. */
+/** Where a channel ends: a process, on its machine. It may be held long after both are gone. */
 export interface Place {
   /** The process's time. */
   readonly clock: ProcessClock;
@@ -72,7 +74,6 @@ export class SimulatedChannel implements Channel {
   readonly #out: Lane;
   readonly #in: Lane;
   readonly #drained: Set<{ resolve: () => void; reject: (reason: unknown) => void }> = new Set();
-  readonly #closed: (channel: SimulatedChannel) => void;
   #far!: SimulatedChannel;
   #onPacket: ((packet: Packet) => void) | null = null;
   #early: Packet[] = [];
@@ -86,35 +87,26 @@ export class SimulatedChannel implements Channel {
   #unacknowledged: number = 0;
   #cancelClose: () => void = () => {};
 
-  private constructor(
-    carrier: Carrier,
-    place: Place,
-    out: Lane,
-    into: Lane,
-    closed: (channel: SimulatedChannel) => void,
-  ) {
+  private constructor(carrier: Carrier, place: Place, out: Lane, into: Lane) {
     this.#carrier = carrier;
     this.place = place;
     this.#out = out;
     this.#in = into;
     this.#queue = new SendQueue(carrier.highWater);
-    this.#closed = closed;
   }
 
   /**
    * Makes both ends of a connection.
    *
    * @param lanes From the first place to the second, and back.
-   * @param closed Is told of each end that is closed.
    */
   static connect(
     carrier: Carrier,
     [near, far]: [Place, Place],
     [there, back]: [Lane, Lane],
-    closed: (channel: SimulatedChannel) => void,
   ): [SimulatedChannel, SimulatedChannel] {
-    const left = new SimulatedChannel(carrier, near, there, back, closed);
-    const right = new SimulatedChannel(carrier, far, back, there, closed);
+    const left = new SimulatedChannel(carrier, near, there, back);
+    const right = new SimulatedChannel(carrier, far, back, there);
     left.#far = right;
     right.#far = left;
     return [left, right];
@@ -206,8 +198,10 @@ export class SimulatedChannel implements Channel {
     if (this.#state === "closed") return;
     this.#state = "closed";
     if (this.place.powered && this.#carrier.isStream) this.#fly("reset");
+    this.onClose = this.onDrop = this.#onPacket = null; // The far end may outlive it for long.
+    this.#early = [];
     this.#queue.clear();
-    this.#closed(this);
+    this.#carrier.closed(this);
   }
 
   /** The lane towards the far end, or back, is fair again. */
@@ -333,7 +327,7 @@ export class SimulatedChannel implements Channel {
     this.#cancelClose();
     this.#queue.clear();
     for (const waiter of [...this.#drained]) waiter.reject(broken("it is closed"));
-    this.#closed(this);
+    this.#carrier.closed(this);
   }
 
   /** Runs something when the process next runs. */

@@ -11,7 +11,7 @@ import { Application } from "../load/application.ts";
 import { Ledger } from "../load/ledger.ts";
 import type { Site } from "../load/site.ts";
 import type { Place } from "./connection.ts";
-import type { Machine, Path } from "./path.ts";
+import type { Machine, Path, Process } from "./path.ts";
 import { ProcessClock } from "./process_clock.ts";
 import type { World } from "./world.ts";
 
@@ -85,7 +85,8 @@ export class Host implements Machine {
 }
 
 /** One life of a router, and of the application beside it. */
-export class Life implements Site, Place {
+export class Life implements Site, Process {
+  readonly place: Place;
   readonly router: Router;
   readonly life: string;
   readonly random: () => number;
@@ -109,6 +110,7 @@ export class Life implements Site, Place {
     this.random = seededRandom(below(world.random, 2 ** 32));
     this.routerClock = new ProcessClock(world.clock);
     this.clock = new ProcessClock(world.clock);
+    this.place = placeOf(host, this.routerClock);
     this.ledger = new Ledger(world.tally);
     const incarnation = FIRST_INCARNATION + Math.floor(world.clock.now() / 1_000);
     this.router = new Router(host.address, {
@@ -126,11 +128,6 @@ export class Life implements Site, Place {
     world.born(this);
   }
 
-  /** Whether its machine answers for it once it has ended. */
-  get powered(): boolean {
-    return this.#host.powered;
-  }
-
   /** Takes a connection. */
   accept(channel: Channel): void {
     this.router.addChannel(channel);
@@ -140,7 +137,7 @@ export class Life implements Site, Place {
   dial(path: HostPath): void {
     const { routerClock: clock, random } = this;
     this.#soon(() => {
-      const dialer = new Dialer(this.router, (signal) => path.connect(this, signal), {
+      const dialer = new Dialer(this.router, (signal) => path.connect(this.place, signal), {
         ...{ clock, random, maxDelay: MAX_DIAL_DELAY },
       });
       this.#dialers.set(path, dialer);
@@ -182,7 +179,7 @@ export class Life implements Site, Place {
     this.#world.tally.count("calls of routers that crashed", this.ledger.open);
     this.routerClock.die();
     this.clock.die();
-    for (const path of this.#host.paths) path.abandon(this);
+    for (const path of this.#host.paths) path.abandon(this.place);
   }
 
   /** Leaves in order, and checks that nothing is left. */
@@ -207,4 +204,14 @@ export class Life implements Site, Place {
     }
     this.die();
   }
+}
+
+/** What connections hold of a process: neither its router nor its application. */
+function placeOf(host: Host, clock: ProcessClock): Place {
+  return {
+    clock,
+    get powered() {
+      return host.powered;
+    },
+  };
 }

@@ -37,7 +37,15 @@ export interface Machine {
   /** Whether it answers at all. */
   readonly powered: boolean;
   /** The process that would accept a connection, if there is one. */
-  readonly process: (Place & { accept(channel: Channel): void }) | null;
+  readonly process: Process | null;
+}
+
+/** A process, as a path sees it. */
+export interface Process {
+  /** Where its connections end. */
+  readonly place: Place;
+  /** Takes a connection. */
+  accept(channel: Channel): void;
 }
 
 /** What a path tells of what passes. */
@@ -139,10 +147,9 @@ export class Path<Host extends Machine> implements Carrier {
           return void this.#waiting.set(attempt, near);
         }
         if (process === null) return refuse();
-        const forget = (end: SimulatedChannel) => void this.#ends.delete(end);
-        const ends = SimulatedChannel.connect(this, [near, process], this.#lanes, forget);
+        const ends = SimulatedChannel.connect(this, [near, process.place], this.#lanes);
         for (const end of ends) this.#ends.add(end);
-        process.clock.schedule(this.clock.now(), () => process.accept(ends[1]));
+        process.place.clock.schedule(this.clock.now(), () => process.accept(ends[1]));
         answer(() => resolve(ends[0]));
       };
       signal.addEventListener("abort", () => {
@@ -152,6 +159,10 @@ export class Path<Host extends Machine> implements Carrier {
       }, { once: true });
       this.clock.schedule(this.clock.now() + 2 * this.delay(), attempt);
     });
+  }
+
+  closed(end: SimulatedChannel): void {
+    this.#ends.delete(end);
   }
 
   /** Tries again what got no answer. */
@@ -173,7 +184,7 @@ export class Path<Host extends Machine> implements Carrier {
   reset(notice: Notice): void {
     const machine = notice === "first" ? this.from : notice === "second" ? this.to : null;
     for (const end of this.ends()) {
-      if (notice === "both" || end.place === machine?.process) end.fail();
+      if (notice === "both" || end.place === machine?.process?.place) end.fail();
     }
   }
 
