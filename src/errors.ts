@@ -1,6 +1,6 @@
 /**
  * The errors of this library, one class for each thing a caller can do about them: mend the
- * packet, wait for the mesh, drop the link, mend the handler.
+ * packet, wait for the mesh, drop the link, mend the handler, call another instance.
  *
  * Programs match on `code`; messages are for people and may change.
  *
@@ -63,10 +63,14 @@ export type ChannelErrorCode =
   | "ERR_CHANNEL_CLOSED"
   /** The send queue is full: wait for `drained()`, or send less. */
   | "ERR_CHANNEL_FULL"
+  /** The policy or the gate of the link does not let it through. */
+  | "ERR_CHANNEL_REFUSED"
   /** The peer sends what no router should, such as more than the tables may hold. */
   | "ERR_CHANNEL_PROTOCOL"
   /** The peer says that something is wrong on its side. */
-  | "ERR_CHANNEL_PEER";
+  | "ERR_CHANNEL_PEER"
+  /** One side does not let the other in: a wrong key, or none, or an address that is not its own. */
+  | "ERR_CHANNEL_AUTH";
 
 /** Something is wrong with one link, not with what was sent over it. */
 export class ChannelError extends Error {
@@ -95,8 +99,39 @@ export class HandlerError extends Error {
   }
 }
 
+/** Codes of {@linkcode CallError}. */
+export type CallErrorCode =
+  /** The service's handler threw. */
+  | "ERR_CALL_HANDLER"
+  /** The service takes no more calls: this one has not run, and may be made elsewhere. */
+  | "ERR_CALL_REFUSED"
+  /** The far end has not been heard for too long, or does not know the call any more. */
+  | "ERR_CALL_LOST"
+  /** A payload is larger than the one who receives it takes. */
+  | "ERR_CALL_SIZE";
+
+/** A call went wrong at its far end. */
+export class CallError extends Error {
+  /** Always "CallError", also after minification. */
+  override readonly name: string = "CallError";
+  /** Stable, for programs. */
+  readonly code: CallErrorCode;
+  /** The service that was called. */
+  readonly service: string;
+  /** Address of the instance. */
+  readonly address: string;
+
+  /** Constructs a new instance. */
+  constructor(code: CallErrorCode, message: string, service: string, address: string) {
+    super(message);
+    this.code = code;
+    this.service = service;
+    this.address = address;
+  }
+}
+
 /** Every error that this library makes; `switch` on its `code`. */
-export type AlnError = PacketError | UnreachableError | ChannelError | HandlerError;
+export type AlnError = PacketError | UnreachableError | ChannelError | HandlerError | CallError;
 
 /** Every code there is. */
 export type AlnErrorCode = AlnError["code"];

@@ -19,10 +19,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   wire: ["errors"],
   framing: ["errors", "wire"],
   mesh: ["errors", "wire"],
+  call: ["errors", "wire"],
   channel: ["errors", "wire", "framing"],
-  router: ["errors", "wire", "mesh", "channel"],
+  router: ["errors", "wire", "mesh", "call", "channel"],
   runtime: ["errors", "wire", "channel"],
-  testing: ["errors", "wire", "framing", "mesh", "channel", "router"],
+  testing: ["errors", "wire", "framing", "mesh", "call", "channel", "router"],
   // The public entry "./wire" stands for two layers: bytes to frames to packets.
   "wire/mod.ts": ["errors", "framing"],
   // `dial` is `connect` and the router's dialer, in one call.
@@ -38,6 +39,7 @@ const BANNED: Record<string, string[]> = {
   wire: [],
   framing: [],
   mesh: ["Promise", "async", "await"],
+  call: ["Promise", "async", "await"],
   channel: ["console"],
   router: ["console"],
   runtime: ["console"],
@@ -56,7 +58,7 @@ const IMPURE = [
   "Bun",
   "process",
 ];
-for (const layer of ["wire", "framing", "mesh"]) BANNED[layer]!.push(...IMPURE);
+for (const layer of ["wire", "framing", "mesh", "call"]) BANNED[layer]!.push(...IMPURE);
 
 /** What the top level of the repository holds, dotfiles aside. */
 const TOP_LEVEL = [

@@ -70,6 +70,7 @@ export class ServerWebSocketChannel extends ByteChannel {
 
   /** Takes bytes apart into messages. */
   protected override receive(chunk: Uint8Array): void {
+    this.received(chunk.length);
     this.#decoder.push(chunk, (event) => this.#take(event));
   }
 

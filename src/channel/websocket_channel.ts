@@ -101,6 +101,11 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     });
   }
 
+  /** What the socket has yet to send; nobody is to blame while it is connecting. */
+  protected override progress(): number {
+    return this.#socket.readyState < OPEN ? NaN : this.#socket.bufferedAmount;
+  }
+
   /** Begins the closing handshake. */
   protected override shut(reason?: unknown): void {
     clearTimeout(this.#poll);
@@ -137,6 +142,7 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
       if (typeof message !== "string" && !(message instanceof Uint8Array)) {
         throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
       }
+      this.received(message.length);
       for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;

@@ -21,7 +21,7 @@ import { Identity } from "./identity.ts";
 import { LegacyBorder } from "./legacy_border.ts";
 import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
-import type { MeshOptions } from "./options.ts";
+import type { LinkSettings, MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
@@ -131,9 +131,9 @@ export class ControlPlane {
   // ── inputs ────────────────────────────────────────────────────────────────
 
   /** A link has come up. */
-  linkUp(link: LinkId, cost: number, now: number): void {
+  linkUp(link: LinkId, settings: LinkSettings, now: number): void {
     const budget = new Budget(this.#burst, RECORD_RATE, now);
-    const neighbour = new Neighbour(link, cost, budget, now);
+    const neighbour = new Neighbour(link, settings, budget, now);
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);
     this.#links.up(neighbour, now);

@@ -30,6 +30,18 @@ export interface ServiceInfo {
   capacity: number;
 }
 
+/** One instance of a service, as one to call is chosen from. */
+export interface Candidate {
+  /** Address of the router that offers it. */
+  address: string;
+  /** Advertised load in 1-65535, lower is preferred. */
+  capacity: number;
+  /** Distance in hops: 0 for ourselves, `Infinity` while no route leads there. */
+  cost: number;
+  /** Whether its route is being looked for, and packets for it wait meanwhile. */
+  held: boolean;
+}
+
 /** One thing that the mesh wants done, in the order in which it wants it. */
 export type Effect =
   /** Send this packet over this link. It may be shared with other effects: do not change it. */

@@ -12,13 +12,11 @@ import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
-import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NeighbourKind } from "./state.ts";
-import type { MeshOptions } from "./options.ts";
-
-/** Added to the capacity of an instance that has no route for the moment. */
-const WITHOUT_ROUTE = 0x1_0000;
+import type { Destination, NeighbourKind } from "./state.ts";
+import type { LinkSettings, MeshOptions } from "./options.ts";
+import { isProxied } from "./sequence.ts";
 
 /** A route as one router has told it to another. */
 export interface ToldRoute {
@@ -40,7 +38,6 @@ export interface RouteDetails extends ToldRoute {
 
 /** One router's view of the mesh. */
 export class Mesh {
-  readonly #random: () => number;
   readonly #control: ControlPlane;
   readonly #data: DataPlane;
   #effects: Effect[] = [];
@@ -52,7 +49,6 @@ export class Mesh {
    * @param random Uniform over [0, 1), such as `Math.random`.
    */
   constructor(address: string, random: () => number, options: MeshOptions = {}) {
-    this.#random = random;
     const emit = (effect: Effect) => void this.#effects.push(effect);
     const control = new ControlPlane(address, random, emit, options);
     const data = new DataPlane(
@@ -79,10 +75,10 @@ export class Mesh {
   /**
    * A link has come up.
    *
-   * @param cost What a hop over it costs, at least 1.
+   * @throws {TypeError} If a filter of its policy is none; then it has not.
    */
-  linkUp(link: LinkId, now: number, cost: number = 1): Effect[] {
-    this.#control.linkUp(link, cost, now);
+  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+    this.#control.linkUp(link, settings, now);
     return this.#take();
   }
 
@@ -166,6 +162,20 @@ export class Mesh {
     return destination.selected !== null || this.#control.searches.isStarving(destination);
   }
 
+  /**
+   * Who is at an address: `"own"`, a router of our kind with none but such in between; `"old"`, an
+   * old peer that is our neighbour; else `"unknown"`.
+   */
+  kindOf(address: string): "own" | "old" | "unknown" {
+    if (address === this.address) return "own";
+    const destination = this.#control.core.routes.get(address);
+    if (destination === undefined) return "unknown";
+    const { selected, origin, newest } = destination;
+    if (selected === null) return newest !== 0 ? "own" : "unknown"; // As long as it is looked for.
+    if (!isProxied(origin)) return "own";
+    return selected.kind === "legacy" && selected.address === address ? "old" : "unknown";
+  }
+
   /** Every instance of every service that can be used now, own ones included. */
   services(): ServiceInfo[] {
     return [...this.#control.core.services.all()];
@@ -179,26 +189,17 @@ export class Mesh {
       .map(([address]) => address);
   }
 
-  /**
-   * The instance to call: ours, or one of the lowest capacity, those left out whose route is being
-   * looked for, if there are others; `null` if there is none.
-   */
-  select(service: string): string | null {
-    const { services, routes } = this.#control.core;
-    const instances = services.instances(service);
-    if (instances.has(this.address)) return this.address;
-    let best: string | null = null;
-    let lowest = Infinity;
-    let ties = 0;
-    for (const [address, advertised] of instances) {
-      const held = (routes.get(address)?.selected ?? null) === null;
-      const capacity = held ? advertised + WITHOUT_ROUTE : advertised;
-      if (capacity > lowest) continue;
-      ties = capacity < lowest ? 1 : ties + 1;
-      lowest = capacity;
-      if (this.#random() * ties < 1) best = address; // Each of n equals is left with chance 1/n.
+  /** Every instance of a service that can be called, in no order that means anything. */
+  candidates(service: string): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [address, capacity] of this.#control.core.services.instances(service)) {
+      const own = address === this.address;
+      const destination = own ? null : this.#routed(address);
+      const held = !own && destination === null;
+      const cost = own ? 0 : destination?.cost ?? Infinity;
+      found.push({ address, capacity, cost, held });
     }
-    return best;
+    return found;
   }
 
   // ── insight, for tools and tests ──────────────────────────────────────────
@@ -211,6 +212,11 @@ export class Mesh {
   /** What a neighbour is, as far as is known; `"gone"` if there is none. */
   neighbourKind(link: LinkId): NeighbourKind {
     return this.#control.core.neighbours.get(link)?.kind ?? "gone";
+  }
+
+  /** How many packets of the neighbour on a link its policy has refused. */
+  refused(link: LinkId): number {
+    return this.#control.core.neighbours.get(link)?.refusals ?? 0;
   }
 
   /** All about one destination; `null` if it is not known. */
@@ -251,6 +257,12 @@ export class Mesh {
   }
 
   // ── within ────────────────────────────────────────────────────────────────
+
+  /** The destination, if a route leads there now. */
+  #routed(address: string): Destination | null {
+    const destination = this.#control.core.routes.get(address);
+    return destination === undefined || destination.selected === null ? null : destination;
+  }
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);

@@ -11,6 +11,8 @@ import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
 import type { LinkId } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
+import { LinkRules, OPEN } from "./link_policy.ts";
+import type { LinkSettings } from "./options.ts";
 import { hashName, precedes } from "./sequence.ts";
 import type { ServiceRecord } from "./service_records.ts";
 
@@ -138,6 +140,10 @@ export class Neighbour {
   readonly link: LinkId;
   /** What a hop over this link costs, at least 1. */
   readonly cost: number;
+  /** What it may tell us, know of us, and use. */
+  readonly rules: LinkRules;
+  /** Packets of it that its rules have refused. */
+  refusals: number = 0;
   /** What it is. */
   kind: NeighbourKind = "open";
   /** What it calls itself; `""` until it has said so. */
@@ -255,9 +261,11 @@ export class Neighbour {
   auditHeardAt: number = 0;
 
   /** Constructs a new instance. */
-  constructor(link: LinkId, cost: number, budget: Budget, now: number) {
+  constructor(link: LinkId, settings: LinkSettings, budget: Budget, now: number) {
+    const { cost = 1, policy } = settings;
     this.link = link;
     this.cost = cost;
+    this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
     this.budget = budget;
     this.requestBudget = new Budget(2_000, 100, now);

@@ -8,6 +8,7 @@ import type { Channel } from "../channel/channel.ts";
 import type { AlnError } from "../errors.ts";
 import type { RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import type { Packet } from "../wire/packet.ts";
+import type { LinkIdentity } from "./admission.ts";
 
 /** An instance of a service came, went, or changed its capacity. */
 export class ServiceEvent extends Event implements ServiceInfo {
@@ -45,21 +46,29 @@ export class RouteEvent extends Event implements RouteInfo {
   }
 }
 
-/** A channel was added, or has closed. */
+/** A channel was added and its neighbour let in, or it has closed, or was refused. */
 export class ChannelEvent extends Event {
   /** The channel. */
   readonly channel: Channel;
-  /** Whether it was added; else it has closed. */
+  /** Whether it was added; else it has closed, perhaps without having been open. */
   readonly open: boolean;
   /** Why it has closed, if that was not orderly. */
   readonly reason: unknown;
+  /** What is known of the neighbour beside its own word; `null` if nothing, or it has closed. */
+  readonly identity: LinkIdentity | null;
 
   /** Constructs a new instance. */
-  constructor(channel: Channel, open: boolean, reason?: unknown) {
+  constructor(
+    channel: Channel,
+    open: boolean,
+    reason?: unknown,
+    identity: LinkIdentity | null = null,
+  ) {
     super("channel");
     this.channel = channel;
     this.open = open;
     this.reason = reason;
+    this.identity = identity;
   }
 }
 
@@ -90,6 +99,35 @@ export class ConflictEvent extends Event {
   }
 }
 
+/** What a call asked for and does without. */
+export type FallbackReason =
+  /** The end, errors, cancelling and flow control of a stream: replies are taken as they come. */
+  | "stream"
+  /** Delivery once and in order: packets may be lost. */
+  | "reliable"
+  /** Flow control and the end of an upload: each piece is a call of its own. */
+  | "upload"
+  /** Cutting a large payload: it is sent as it is, if a packet can hold it. */
+  | "payload";
+
+/** A call goes to an old peer, and does without what it asked for. */
+export class FallbackEvent extends Event {
+  /** What it does without. */
+  readonly reason: FallbackReason;
+  /** The service that is called. */
+  readonly service: string;
+  /** Address of the old peer. */
+  readonly address: string;
+
+  /** Constructs a new instance. */
+  constructor(reason: FallbackReason, service: string, address: string) {
+    super("fallback");
+    this.reason = reason;
+    this.service = service;
+    this.address = address;
+  }
+}
+
 /** The router's events by type. */
 export interface RouterEventMap {
   /** An instance of a service changed. */
@@ -102,4 +140,6 @@ export interface RouterEventMap {
   drop: DropEvent;
   /** Two routers use one address. */
   conflict: ConflictEvent;
+  /** A call to an old peer does without what it asked for. */
+  fallback: FallbackEvent;
 }

@@ -4,62 +4,31 @@
  * @module
  */
 
-import { type AlnErrorCode, HandlerError, PacketError, UnreachableError } from "../errors.ts";
+import { HandlerError, PacketError, UnreachableError } from "../errors.ts";
 import { utf8Size } from "../wire/bytes.ts";
+import { CALL, decodeCallMark } from "../wire/call_mark.ts";
 import { MAX_NAME_SIZE } from "../wire/limits.ts";
-import type { Packet, PacketData, PacketInit } from "../wire/packet.ts";
+import type { Packet, PacketInit } from "../wire/packet.ts";
+import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
 import { DropEvent } from "./events.ts";
+import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
+import { IncomingCalls } from "./incoming_calls.ts";
+import { LocalService, type Registration, type ServiceOptions } from "./local_service.ts";
+import { textOf } from "./text_of.ts";
 
-/** Why a packet was not sent: a stable code, then words. */
-export type SendFailure = `${AlnErrorCode}: ${string}`;
-
-/**
- * Answers a request: to where it came from, in its context.
- *
- * @returns `null`, or why the reply was not sent.
- */
-export type Reply = (data?: PacketData, init?: PacketInit) => SendFailure | null;
-
-/**
- * Serves the packets of a service. What it returns is not looked at, but if it throws, or returns a
- * promise that rejects, that becomes a `drop` event.
- */
-export type ServiceHandler = (packet: Packet, reply: Reply) => unknown;
+/** The service by which a router says that it is of our kind. Each has it, and tells nobody. */
+export const PROBE_SERVICE = "aln.x";
 
 /** Given a packet that has arrived. */
 export type PacketHandler = (packet: Packet) => unknown;
 
-/** Options of `Router.registerService`. */
-export interface ServiceOptions {
-  /**
-   * Advertised load, 1-65535: callers prefer the lowest.
-   *
-   * @default {1}
-   */
-  capacity?: number;
-  /** Unregisters the service when it aborts. */
-  signal?: AbortSignal;
-}
-
-/** A service that is registered; disposing of it unregisters it. */
-export interface Registration extends Disposable {
-  /** The service's name. */
-  readonly service: string;
-  /** Advertised load, 1-65535; assigning advertises the new value. */
-  capacity: number;
-}
-
-/** A service, as it is kept. */
-interface Service {
-  handler: ServiceHandler;
-  registration: Registration;
-  /** Stops listening to the signal that would unregister it. */
-  forget: () => void;
-}
-
 /** What the handlers need of their router. */
 export interface HandlersHost {
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** The largest payload of one item that is put together, in bytes. */
+  readonly maxPayload: number;
   /** Advertises a service of ours; capacity 0 withdraws it. */
   advertise(service: string, capacity: number): void;
   /** Sends a packet. */
@@ -70,78 +39,88 @@ export interface HandlersHost {
 
 /** The services and contexts of one router. */
 export class Handlers {
-  readonly #services: Map<string, Service> = new Map();
+  readonly #services: Map<string, LocalService> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
   readonly #host: HandlersHost;
+  readonly #incoming: IncomingCalls;
 
   /** Constructs a new instance. */
   constructor(contexts: ContextTable<PacketHandler>, host: HandlersHost) {
     this.#contexts = contexts;
     this.#host = host;
+    this.#incoming = new IncomingCalls({
+      clock: host.clock,
+      maxPayload: host.maxPayload,
+      send: (packet) => host.send(packet),
+      threw: (packet, service, cause) => this.#threw(packet, `service "${service}"`, cause),
+    });
+  }
+
+  /** Calls that are being served. */
+  get incoming(): number {
+    return this.#incoming.size;
   }
 
   /** Registers a service; one of the same name is replaced. */
-  register(service: string, handler: ServiceHandler, options: ServiceOptions): Registration {
-    checkName("service", service);
+  register(name: string, handler: ServiceHandler, options: ServiceOptions): Registration {
+    checkName("service", name);
     if (typeof handler !== "function") {
-      throw new TypeError(`Cannot register "${service}": its handler is not a function`);
+      throw new TypeError(`Cannot register "${name}": its handler is not a function`);
     }
-    const { capacity = 1, signal } = options;
-    checkCapacity(capacity);
-    signal?.throwIfAborted();
-
-    let current = capacity;
-    const advertise = (value: number) => {
-      if (this.#services.get(service)?.registration !== registration) return;
-      if (value === 0) this.#services.delete(service);
-      this.#host.advertise(service, value);
-    };
-    const forget = () => signal?.removeEventListener("abort", unregister);
-    const unregister = () => {
-      forget();
-      advertise(0);
-    };
-    const registration: Registration = {
-      service,
-      get capacity() {
-        return current;
+    const isCurrent = (one: LocalService) => this.#services.get(name) === one;
+    const host = {
+      clock: this.#host.clock,
+      advertise: (one: LocalService, load: number) => {
+        if (isCurrent(one)) this.#host.advertise(name, load);
       },
-      set capacity(value) {
-        checkCapacity(value);
-        current = value;
-        advertise(value);
+      withdraw: (one: LocalService) => {
+        if (!isCurrent(one)) return;
+        this.#services.delete(name);
+        this.#host.advertise(name, 0);
       },
-      [Symbol.dispose]: unregister,
     };
-    signal?.addEventListener("abort", unregister, { once: true });
-    this.#services.get(service)?.forget();
-    this.#services.set(service, { handler, registration, forget });
-    advertise(capacity);
-    return registration;
+    const service = new LocalService(host, name, handler, options);
+    this.#services.get(name)?.release();
+    this.#services.set(name, service);
+    this.#host.advertise(name, service.capacity);
+    return service;
   }
 
   /** Unregisters a service; one that is not registered is fine. */
   unregister(service: string): void {
-    this.#services.get(service)?.registration[Symbol.dispose]();
+    this.#services.get(service)?.[Symbol.dispose]();
   }
 
-  /** Unregisters every service, and closes every context. */
-  clear(): void {
+  /** Ends every call, unregisters every service, and closes every context. */
+  clear(reason: unknown): void {
+    this.#incoming.abortAll(reason);
     for (const service of [...this.#services.keys()]) this.unregister(service);
     this.#contexts.clear();
+  }
+
+  /** The route to an address is lost: who has called from there does not hear us. */
+  routeLost(address: string): void {
+    this.#incoming.routeLost(address);
   }
 
   /** Hands a packet to its service, else to its context. */
   deliver(packet: Packet): void {
     const { srv, ctx, dst } = packet;
+    const mark = packet.ack === 0 || ctx === 0 ? null : decodeCallMark(packet);
+    if (mark?.toService && srv === "") return this.#incoming.receive(packet, mark);
+    const begins = mark?.toService && (mark.kind === CALL.ask || mark.kind === CALL.open);
     const service = this.#services.get(srv);
     const context = this.#contexts.get(ctx);
-    if (service) {
-      const reply = this.#replyTo(packet);
-      this.guard(packet, `service "${srv}"`, () => service.handler(packet, reply));
+    if (service?.draining === false) {
+      this.#incoming.begin(packet, begins ? mark : null, service);
+    } else if (srv === PROBE_SERVICE) {
+      this.#host.send({ dst: packet.src, ctx, data: "1" });
+    } else if (begins) {
+      this.#incoming.refuse(packet, mark, service !== undefined);
     } else if (context) {
       this.guard(packet, `context ${ctx}`, () => context(packet));
     } else {
+      if (mark !== null && mark.number > 0) this.#incoming.disown(packet);
       const [what, target] = srv !== ""
         ? [`nobody here offers "${srv}"`, srv]
         : [`nobody waits in context ${ctx}`, dst];
@@ -158,33 +137,18 @@ export class Handlers {
 
   /** Runs a handler of the application; what it throws becomes a `drop` event. */
   guard(packet: Packet | null, what: string, run: () => unknown): void {
-    const failed = (cause: unknown) => {
-      const why = `${what} threw "${textOf(cause)}"`;
-      const error = new HandlerError(`Cannot handle packet: ${why}`, { cause });
-      this.#host.report(new DropEvent(packet, error));
-    };
     try {
       const result = run(); // A handler may return anything, as long as it is not waited for.
-      if (result instanceof Promise) result.catch(failed);
-    } catch (error) {
-      failed(error);
+      if (result instanceof Promise) result.catch((cause) => this.#threw(packet, what, cause));
+    } catch (cause) {
+      this.#threw(packet, what, cause);
     }
   }
 
-  #replyTo({ src, ctx }: Packet): Reply {
-    return (data, init = {}) => {
-      if (src === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
-      return this.#host.send({ ...init, data: data ?? init.data, srv: "", dst: src, ctx });
-    };
-  }
-}
-
-/** What was thrown, in words. It need not be an error, nor even have a text. */
-export function textOf(thrown: unknown): string {
-  try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
-  } catch {
-    return "something without a text";
+  #threw(packet: Packet | null, what: string, cause: unknown): void {
+    const why = `${what} threw "${textOf(cause)}"`;
+    const error = new HandlerError(`Cannot handle packet: ${why}`, { cause });
+    this.#host.report(new DropEvent(packet, error));
   }
 }
 
@@ -200,10 +164,4 @@ export function checkName(what: string, name: string): void {
     ? `"${name}" takes ${size} bytes, not 1-${MAX_NAME_SIZE}`
     : "it is not a string";
   throw new PacketError("ERR_PACKET_FIELD", `Cannot accept ${what}: ${why}`);
-}
-
-function checkCapacity(capacity: number): void {
-  if (Number.isInteger(capacity) && capacity >= 1 && capacity <= 0xffff) return;
-  const why = `${capacity} is not an integer in 1-65535`;
-  throw new PacketError("ERR_PACKET_FIELD", `Cannot accept capacity: ${why}`);
 }

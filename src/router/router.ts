@@ -12,20 +12,18 @@ import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
+import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
-import { Calls, REQUEST_TIMEOUT } from "./calls.ts";
+import type { BalancePolicy } from "./balancer.ts";
+import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
+import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
-import {
-  checkName,
-  Handlers,
-  type PacketHandler,
-  type Registration,
-  type SendFailure,
-  type ServiceHandler,
-  type ServiceOptions,
-  textOf,
-} from "./handlers.ts";
+import { checkName, Handlers, type PacketHandler } from "./handlers.ts";
+import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
+import type { Registration, ServiceOptions } from "./local_service.ts";
+import type { ReplyStream } from "./reply_stream.ts";
+import { textOf } from "./text_of.ts";
 import {
   ChannelEvent,
   ConflictEvent,
@@ -34,23 +32,14 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import {
+  type AuthPolicy,
+  checkLinkOptions,
+  type LinkOptions,
+  type NetworkKey,
+  passes,
+} from "./link_options.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
-
-/** Options of {@linkcode Router.request}. */
-export interface RequestOptions {
-  /** Address of the instance to ask; by default the best one. */
-  dst?: string;
-  /** Data type, u8. Python peers do not survive one. */
-  typ?: number;
-  /**
-   * How long to wait for the reply, in ms.
-   *
-   * @default {5000}
-   */
-  timeout?: number;
-  /** Ends the call when it aborts. */
-  signal?: AbortSignal;
-}
 
 /** Options of a {@linkcode Router}. */
 export interface RouterOptions extends MeshOptions {
@@ -58,10 +47,38 @@ export interface RouterOptions extends MeshOptions {
   clock?: Clock;
   /** Where chance comes from, uniform over [0, 1); by default `Math.random`. */
   random?: () => number;
+  /**
+   * Which instance of a service is called, unless a call says otherwise.
+   *
+   * @default {"lowest"}
+   */
+  balance?: BalancePolicy;
+  /**
+   * The largest payload that is put together from several packets, in bytes.
+   *
+   * @default {67108864}
+   */
+  maxPayload?: number;
+  /**
+   * A secret that every router of the network knows, 1 byte or more. Nobody becomes a neighbour
+   * before it has proved that it knows it; and neither do we there. Packets are not encrypted, and
+   * carry no proof of their own. Whoever hears a handshake can try short keys at leisure: take 16
+   * bytes of chance, or more.
+   */
+  networkKey?: NetworkKey;
+  /**
+   * Whom the key lets in.
+   *
+   * @default {"require"}
+   */
+  auth?: AuthPolicy;
 }
 
 /** From when lives of a router are counted, in ms. */
 const FIRST_INCARNATION = Date.UTC(2024, 0, 1);
+
+/** The largest payload that is put together, in bytes. */
+const MAX_PAYLOAD = 1 << 26;
 
 /** How long {@linkcode Router.close} waits for what is queued, before it says goodbye, in ms. */
 const DRAIN_TIMEOUT = 1_000;
@@ -73,6 +90,10 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  admission: Admission;
+  gate: LinkOptions["gate"];
+  /** Packets that the gate has refused. */
+  refused: number;
 }
 
 /** What became of a packet that the application sent. */
@@ -116,11 +137,13 @@ interface Outcome {
 export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDisposable {
   readonly #mesh: Mesh;
   readonly #clock: Clock;
+  readonly #doorkeeper: Doorkeeper;
+  /** Those whose neighbours have been let in. */
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
   readonly #handlers: Handlers;
-  readonly #calls: Calls;
+  readonly #caller: Caller;
   readonly #arrivals: Arrivals = new Arrivals();
   readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
   readonly #news: (() => void)[] = [];
@@ -139,23 +162,42 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * @param address Its name in the mesh, 1-255 bytes of UTF-8. Must be unique there. ASCII of at
    *   most 127 bytes is safe with every old peer.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the address does not fit.
+   * @throws {TypeError} If the key is of no use.
    */
   constructor(address: string, options: RouterOptions = {}) {
     super();
     checkName("address", address);
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
+    this.#doorkeeper = new Doorkeeper(address, this.#clock, options);
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
     this.#contexts = new ContextTable(random);
+    const { balance = "lowest", maxPayload = MAX_PAYLOAD } = options;
     this.#handlers = new Handlers(this.#contexts, {
+      clock: this.#clock,
+      maxPayload,
       advertise: (service, capacity) =>
         this.#apply(this.#mesh.offer(service, capacity, this.#clock.now())),
       send: (packet) => this.send(packet),
       report: (event) => this.#report(event),
     });
-    this.#calls = new Calls(this.#contexts, this.#clock, this.#handlers);
+    this.#caller = new Caller({
+      clock: this.#clock,
+      random,
+      balance,
+      maxPayload,
+      mesh: this.#mesh,
+      throwIfClosed: () => {
+        if (this.#closing) throw closedError();
+      },
+      send: (packet) => this.#send(packet),
+      open: (handler) => this.#contexts.open(handler),
+      release: (ctx) => this.#contexts.release(ctx),
+      drop: (packet, why, target) => this.#handlers.drop(packet, why, target),
+      fallBack: (event) => this.#report(event),
+    });
   }
 
   /** Its name in the mesh. */
@@ -166,28 +208,44 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   // ── channels ──────────────────────────────────────────────────────────────
 
   /**
-   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
+   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end,
+   * once that has been let in.
    *
-   * @throws {TypeError} If the channel is attached already.
+   * @throws {TypeError} If the channel is attached already, or an option is of no use.
+   * @throws {RangeError} If an option is out of its range.
    */
-  addChannel(channel: Channel): void {
+  addChannel(channel: Channel, options: LinkOptions = {}): void {
+    checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
-    if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel };
-    this.#links.set(link.id, link);
-    this.#byChannel.set(channel, link);
-    this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
-    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
-    channel.onPacket = (packet) => {
-      if (!this.#closing && this.#links.has(link.id)) {
+    const admission = new Admission(this.#doorkeeper, channel, options, {
+      send: (packet) => channel.send(packet),
+      open: (identity) =>
+        this.#news.push(() =>
+          this.dispatchEvent(new ChannelEvent(channel, true, undefined, identity))
+        ),
+      up: () => {
+        this.#links.set(link.id, link);
+        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options));
+      },
+      receive: (packet) => {
+        if (this.#closing || !this.#links.has(link.id)) return;
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
-      }
-    };
-    channel.onClose = (reason) => this.#detach(link, reason);
-    this.#apply(effects); // Last: the channel may answer, or close, before its send() returns.
+      },
+      refuse: (error) => {
+        this.#detach(link, error);
+        channel.close();
+      },
+    });
+    const { gate } = options;
+    const link: Link = { id: this.#nextLink++, channel, admission, gate, refused: 0 };
+    if (this.#closing) return channel.close(closedError());
+    this.#byChannel.set(channel, link);
+    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
+    channel.onPacket = (packet) => admission.receive(packet);
+    channel.onClose = (reason) => this.#detach(link, admission.closed(reason));
+    admission.start(); // Last: the channel may answer, or close, before its send() returns.
   }
 
   /** Detaches a channel and closes it. A channel that is not attached is fine. */
@@ -198,10 +256,17 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     channel.close();
   }
 
+  /** How many packets the policy and the gate of a channel have refused; 0 if it is not attached. */
+  refused(channel: Channel): number {
+    const link = this.#byChannel.get(channel);
+    return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
+  }
+
   #detach(link: Link, reason: unknown): void {
-    if (!this.#links.delete(link.id)) return;
-    const { channel } = link;
-    this.#byChannel.delete(channel);
+    const { channel, admission } = link;
+    if (!this.#byChannel.delete(channel)) return;
+    this.#links.delete(link.id);
+    admission.end();
     channel.onPacket = channel.onClose = channel.onDrop = null;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
@@ -250,7 +315,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /** The instance to call: ours, else one of the least loaded; `null` if there is none. */
   selectService(service: string): string | null {
-    return this.#mesh.select(service);
+    return this.#caller.pick(service);
   }
 
   /**
@@ -264,7 +329,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#closing) return Promise.reject(closedError());
-    const found = this.#mesh.select(service);
+    const found = this.selectService(service);
     return found !== null ? Promise.resolve(found) : this.#arrivals.wait(service, signal);
   }
 
@@ -317,33 +382,55 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    *
    * It never hangs: it fails at once if nobody offers the service or no route leads there, within
    * four seconds if the route is lost meanwhile and no other is found, and at its timeout otherwise.
+   * An instance that refuses the call, or does not offer the service any more, is replaced by
+   * another if there is one.
    *
+   * @param data One payload, or many: an async iterable or a stream, which the handler reads as
+   *   `call.body`. What is larger than 32 KiB is borrowed until the call has ended.
    * @returns The reply.
    * @throws {UnreachableError} `ERR_NO_SERVICE` or `ERR_NO_ROUTE`.
+   * @throws {CallError} If the handler threw, or the far end has forgotten the call.
    * @throws {ChannelError} `ERR_CHANNEL_FULL`, or `ERR_CHANNEL_CLOSED` if the router closes.
    * @throws {PacketError} `ERR_PACKET_FIELD` if a value does not fit.
    * @throws {DOMException} A `TimeoutError`, or the signal's reason.
-   * @throws {RangeError} If too many contexts are open.
+   * @throws {RangeError} If too many contexts are open, or an option is out of range.
    */
-  request(service: string, data?: PacketData, options: RequestOptions = {}): Promise<Packet> {
-    if (this.#closing) return Promise.reject(closedError());
-    try {
-      checkName("service", service);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const dst = options.dst || this.#mesh.select(service);
-    if (dst === null) {
-      const message = `Cannot call "${service}": nobody offers it`;
-      return Promise.reject(new UnreachableError("ERR_NO_SERVICE", message, service));
-    }
-    const { timeout = REQUEST_TIMEOUT, signal, typ } = options;
-    return this.#calls.call({
-      dst,
-      timeout,
-      signal,
-      ask: (ctx) => this.#send({ srv: service, dst, ctx, data, typ }),
-    });
+  request(
+    service: string,
+    data?: PacketData | PacketDataStream,
+    options: RequestOptions = {},
+  ): Promise<Packet> {
+    return this.#caller.request(service, data, options);
+  }
+
+  /**
+   * Calls a service that may reply any number of times.
+   *
+   * Nothing is lost, doubled or out of order if the service's router is of our kind, and it sends
+   * only as fast as the replies are read. An old peer's replies are taken as they come.
+   *
+   * @param data As {@linkcode request} takes it.
+   * @returns The replies. Errors that `request` would throw are thrown where they are read.
+   */
+  stream(
+    service: string,
+    data?: PacketData | PacketDataStream,
+    options: StreamOptions = {},
+  ): ReplyStream {
+    return this.#caller.stream(service, data, options);
+  }
+
+  /**
+   * Calls every instance of a service, and collects their replies, one each.
+   *
+   * @returns The replies in the order in which they came: all, or those that had come when
+   *   `first`, `count` or `timeout` said that it is enough. Instances that fail are left out.
+   * @throws {UnreachableError} `ERR_NO_SERVICE` if nobody offers the service.
+   * @throws {AggregateError} If every instance failed.
+   * @throws The signal's reason, if it aborts.
+   */
+  gather(service: string, data?: PacketData, options: GatherOptions = {}): Promise<Packet[]> {
+    return this.#caller.gather(service, data, options);
   }
 
   /**
@@ -398,28 +485,30 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#ending.abort(closedError());
     const goodbyes = this.#mesh.leave(this.#clock.now());
     this.#cancelTimer?.();
-    this.#calls.failAll(closedError());
+    this.#caller.failAll(closedError());
     this.#arrivals.failAll(closedError());
-    this.#handlers.clear();
-    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link, goodbyes)));
+    this.#handlers.clear(closedError());
+    const links = [...this.#byChannel.values()];
+    await Promise.all(links.map((link) => this.#closeLink(link, goodbyes)));
   }
 
   /** Says goodbye over a channel and closes it; waits until it has closed, or long enough. */
   #closeLink(link: Link, goodbyes: Effect[]): Promise<void> {
-    const { channel } = link;
+    const { channel, admission } = link;
+    admission.end();
     const start = this.#clock.now();
     return new Promise((resolve) => {
       let leaving = false;
       const leave = () => {
         cancelDrain();
-        if (leaving || !this.#links.has(link.id)) return;
+        if (leaving || !this.#byChannel.has(channel)) return;
         leaving = true;
         for (const effect of goodbyes) {
           if (effect.kind === "transmit" && effect.link === link.id) {
             this.#transmit(link.id, effect.packet);
           }
         }
-        if (this.#links.has(link.id)) channel.close();
+        if (this.#byChannel.has(channel)) channel.close();
         else done(); // It did not even take that, and is closed.
       };
       const done = (reason?: unknown) => {
@@ -496,8 +585,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
     let error: ChannelError;
     try {
-      if (link.channel.send(packet) !== false) return null;
-      error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+      const passed = passes(link.gate, packet);
+      if (passed && link.channel.send(packet) !== false) return null;
+      if (!passed) link.refused++;
+      error = passed
+        ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
+        : linkError("ERR_CHANNEL_REFUSED", "the channel's gate refuses it");
       if (packet.net === 0) return error;
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
@@ -511,7 +604,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const drop = new DropEvent(packet, error);
     if (outcome) return void outcome.drops.push(drop);
     if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
-      this.#news.push(() => this.#calls.dropped(packet, error));
+      this.#news.push(() => this.#caller.dropped(packet, error));
     }
     this.#report(drop);
   }
@@ -549,11 +642,15 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   }
 
   #tellRoute(route: RouteInfo): void {
-    if (route.cost === 0) this.#calls.routeLost(route.address);
+    if (route.cost === 0) {
+      this.#caller.routeLost(route.address);
+      this.#handlers.routeLost(route.address);
+    }
     this.dispatchEvent(new RouteEvent(route));
   }
 
   #tellService(info: ServiceInfo): void {
+    if (info.capacity === 0) this.#caller.serviceGone(info.service, info.address);
     this.#arrivals.tell(info);
     this.dispatchEvent(new ServiceEvent(info));
     const { service, capacity, address } = info;
@@ -576,7 +673,7 @@ function closedError(): ChannelError {
 }
 
 function linkError(
-  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL",
+  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL" | "ERR_CHANNEL_REFUSED",
   why: string,
   options?: ErrorOptions,
 ): ChannelError {

@@ -5,6 +5,8 @@
  * | --- | --- | --- |
  * | `tcp+aln://host:port` | KISS frames over TCP, as every old peer speaks | Deno, Bun, Node |
  * | `tls+aln://host:port` | the same inside TLS | Deno, Bun, Node |
+ * | `tcp+maln://host:port/network` | TCP, where several networks share the port | Deno, Bun, Node |
+ * | `tls+maln://host:port/network` | the same inside TLS | Deno, Bun, Node |
  * | `ws://host:port/path`, `wss://…` | WebSocket | everywhere; to listen: Deno, Bun, Node |
  *
  * @example
@@ -34,8 +36,11 @@ import type { Channel } from "../channel/channel.ts";
 import type { StreamChannel } from "../channel/stream_channel.ts";
 import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
 import { Dialer, type DialerOptions } from "../router/dialer.ts";
+import type { LinkOptions } from "../router/link_options.ts";
 import type { Router } from "../router/router.ts";
-import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+import { MalnLobby } from "./maln.ts";
+import type { Listener, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
+import { isShared, networkOf, parseUrl, trimSlashes, UrlError, type UrlParts } from "./urls.ts";
 import type { WebSocketListenOptions } from "./websocket_server.ts";
 
 export {
@@ -47,7 +52,7 @@ export {
 } from "../router/dialer.ts";
 
 /** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
-export interface ConnectOptions extends TlsConnectOptions {
+export interface ConnectOptions extends Omit<TlsConnectOptions, "network"> {
   /**
    * How packets are sent over a WebSocket. Every peer understands `"json"`.
    *
@@ -73,7 +78,10 @@ export type DialValue<T> = T | ((signal: AbortSignal) => T | Promise<T>);
 
 /** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
 export interface ListenOptions
-  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path"> {}
+  extends Omit<TlsListenOptions, "cert" | "key" | "network">, Omit<WebSocketListenOptions, "path"> {
+  /** What the router is told about each channel; if a function, it is given the channel. */
+  link?: LinkOptions | ((channel: Channel) => LinkOptions);
+}
 
 /** Accepts connections until it is closed. */
 export interface UrlListener extends Listener {
@@ -81,14 +89,22 @@ export interface UrlListener extends Listener {
   readonly url: string;
 }
 
-/** What is given each channel: a router, or a function. */
-export type ChannelTarget = ((channel: Channel) => void) | {
+/** What is given each channel, and what was said of it: a router, or a function. */
+export type ChannelTarget = ((channel: Channel, link?: LinkOptions) => void) | {
   /** As a router has it. */
-  addChannel(channel: Channel): void;
+  addChannel(channel: Channel, link?: LinkOptions): void;
 };
 
-/** Every scheme, and whether it can be used where there are no sockets. */
-const SCHEMES = ["tcp+aln:", "tls+aln:", "ws:", "wss:"];
+/** Several networks that share one port: what listens to `tcp+maln:` and `tls+maln:` URLs. */
+export interface NetworkTargets {
+  /**
+   * What is given the channels of each network, by its name: 1-255 bytes of UTF-8, without a slash
+   * at either end. It is looked at whenever a client comes, so networks may come and go.
+   */
+  readonly networks:
+    | ReadonlyMap<string, ChannelTarget>
+    | Readonly<Record<string, ChannelTarget>>;
+}
 
 /** The module of this runtime; `null` in a browser. */
 function runtime(): Promise<typeof import("./node.ts")> | null {
@@ -101,6 +117,9 @@ function runtime(): Promise<typeof import("./node.ts")> | null {
 /**
  * Opens a channel.
  *
+ * Whether there is a network of the name that a `tcp+maln:` or `tls+maln:` URL ends with, is told
+ * by the server when it is not: the channel then closes with a `ChannelError`, `ERR_CHANNEL_PEER`.
+ *
  * @param url See the table at the top.
  * @throws {TypeError} If the URL is none of those, or cannot be used in this runtime.
  * @throws What the runtime's connect throws; for a WebSocket, {@linkcode connectWebSocket}.
@@ -110,15 +129,17 @@ export async function connect(
   url: string | URL,
   options: ConnectOptions = {},
 ): Promise<StreamChannel | WebSocketChannel> {
-  const { protocol, href, address } = parse(url);
+  const parts = parseUrl(url);
+  const { protocol, href, address } = parts;
   if (protocol === "ws:" || protocol === "wss:") return await connectWebSocket(href, options);
+  const network = networkOf(parts);
   const sockets = await runtime();
   if (sockets === null) {
     throw new UrlError(`Cannot connect to ${href} from a browser: use a ws:// or wss:// URL`);
   }
-  return protocol === "tcp+aln:"
-    ? await sockets.connectTcp(address, options)
-    : await sockets.connectTls(address, options);
+  return protocol.startsWith("tls")
+    ? await sockets.connectTls(address, { ...options, network })
+    : await sockets.connectTcp(address, { ...options, network });
 }
 
 /**
@@ -186,74 +207,120 @@ function isRefusal(error: unknown): boolean {
 /**
  * Accepts channels.
  *
+ * Where networks share a port, each client names one, and its channel goes there. A client that
+ * names none in ten seconds, or one that is not there, is told so and sent away. No more than 256
+ * are waited for at a time: the one that has taken the longest makes room.
+ *
+ * @example Two networks on one port
+ * ```ts
+ * import { Router } from "@aln/mesh";
+ * import { connect, listen } from "@aln/mesh/net";
+ * import assert from "node:assert/strict";
+ *
+ * const networks = { home: new Router("hub"), office: new Router("hub") };
+ * const listener = await listen("tcp+maln://127.0.0.1:0", { networks });
+ * networks.home.registerService("ping", (_packet, reply) => void reply("pong from home"));
+ *
+ * const client = new Router("client");
+ * client.addChannel(await connect(`${listener.url}/home`));
+ * await client.waitForService("ping");
+ * assert.equal((await client.request("ping")).text(), "pong from home");
+ *
+ * await client.close();
+ * await listener.close();
+ * await Promise.all([networks.home.close(), networks.office.close()]);
+ * ```
+ *
  * @param url See the table at the top. Port 0 lets the system choose. A WebSocket's path, unless it
- *   is `/`, is the only one that accepts WebSockets.
- * @param target A router, or a function that is given each channel, to own.
- * @throws {TypeError} If the URL is none of those, if a certificate is missing, or in a browser.
+ *   is `/`, is the only one that accepts WebSockets; a `tcp+maln:` or `tls+maln:` URL has none.
+ * @param target A router, or a function that is given each channel, to own; for a `tcp+maln:` or
+ *   `tls+maln:` URL, one for each network.
+ * @throws {TypeError} If the URL is none of those, or not for such a target, if a certificate is
+ *   missing, or in a browser.
  * @throws What the runtime's listen throws.
  */
 export async function listen(
   url: string | URL,
-  target: ChannelTarget,
+  target: ChannelTarget | NetworkTargets,
   options: ListenOptions = {},
 ): Promise<UrlListener> {
-  const { protocol, href, pathname, address } = parse(url);
+  const parts = parseUrl(url);
+  const { protocol, href, pathname, address } = parts;
   const sockets = await runtime();
   if (sockets === null) {
     throw new TypeError(`Cannot listen on ${href} in a browser: a page can only connect`);
   }
-  const { cert, key, ...rest } = options;
-  const secure = protocol === "tls+aln:" || protocol === "wss:";
+  const { cert, key, link, ...rest } = options;
+  const secure = protocol.startsWith("tls") || protocol === "wss:";
   if (secure && (cert === undefined || key === undefined)) {
     throw new TypeError(`Cannot listen on ${href}: it needs the options cert and key`);
   }
-  const onChannel = (channel: Channel) => {
-    if (typeof target === "function") target(channel);
-    else target.addChannel(channel);
-  };
+  const { onChannel, close } = receiver(parts, target, link);
   const identity = secure ? { cert: cert!, key: key! } : {};
-  const listener = protocol === "tcp+aln:"
-    ? await sockets.listenTcp(address, onChannel, rest)
-    : protocol === "tls+aln:"
-    ? await sockets.listenTls(address, onChannel, { ...rest, cert: cert!, key: key! })
-    : await sockets.listenWebSocket(address, onChannel, {
+  const listener = protocol === "ws:" || protocol === "wss:"
+    ? await sockets.listenWebSocket(address, onChannel, {
       ...rest,
       ...identity,
       path: pathname === "/" ? undefined : pathname,
-    });
+    })
+    : secure
+    ? await sockets.listenTls(address, onChannel, { ...rest, cert: cert!, key: key! })
+    : await sockets.listenTcp(address, onChannel, rest);
   const bound = new URL(href);
   bound.port = String(listener.address.port);
-  return { ...listener, url: bound.href };
-}
-
-/** The parts of a URL that are of use here. */
-interface Target {
-  protocol: string;
-  href: string;
-  pathname: string;
-  address: Required<TcpAddress>;
-}
-
-/** A URL that cannot be used, and never will. */
-class UrlError extends TypeError {}
-
-function parse(url: string | URL): Target {
-  if (!URL.canParse(url)) throw new UrlError(`Cannot use "${url}": it is no URL`);
-  const { protocol, href, pathname, hostname, port, hash } = new URL(url);
-  if (!SCHEMES.includes(protocol)) {
-    throw new UrlError(`Cannot use ${href}: it begins with none of ${SCHEMES.join(" ")}`);
-  }
-  if (hostname === "") throw new UrlError(`Cannot use ${href}: it names no host`);
-  const isWeb = protocol === "ws:" || protocol === "wss:";
-  if (hash !== "" && isWeb) throw new UrlError(`Cannot use ${href}: it has a fragment`);
-  if (port === "" && !isWeb) throw new UrlError(`Cannot use ${href}: it names no port`);
-  return {
-    protocol,
-    href,
-    pathname,
-    address: {
-      hostname: hostname.replace(/^\[|\]$/g, ""), // IPv6.
-      port: port === "" ? (protocol === "ws:" ? 80 : 443) : Number(port),
-    },
+  const closeBoth = () => {
+    close();
+    return listener.close();
   };
+  return {
+    address: listener.address,
+    url: bound.href,
+    close: closeBoth,
+    [Symbol.asyncDispose]: closeBoth,
+  };
+}
+
+/** What is given the channels that are accepted, and what is done at the end. */
+function receiver(
+  parts: UrlParts,
+  target: ChannelTarget | NetworkTargets,
+  link: ListenOptions["link"],
+): { onChannel: (channel: Channel) => void; close: () => void } {
+  const { href, pathname } = parts;
+  const networks = "networks" in target ? target.networks : null;
+  if (!isShared(parts)) {
+    if (networks !== null) {
+      throw new TypeError(`Cannot listen on ${href}: networks need a tcp+maln: or tls+maln: URL`);
+    }
+    return { onChannel: (channel) => give(channel, target as ChannelTarget, link), close() {} };
+  }
+  if (networks === null) {
+    throw new TypeError(`Cannot listen on ${href}: it needs networks, each with a target`);
+  }
+  if (trimSlashes(pathname) !== "") {
+    throw new TypeError(`Cannot listen on ${href}: its networks are not named by a path`);
+  }
+  const lobby = new MalnLobby((name) => {
+    const target = find(networks, name);
+    return target && ((channel) => give(channel, target, link));
+  });
+  return { onChannel: (channel) => lobby.enter(channel), close: () => lobby.close() };
+}
+
+/** Gives a channel to whoever is to own it. */
+function give(channel: Channel, target: ChannelTarget, link: ListenOptions["link"]): void {
+  const given = typeof link === "function" ? link(channel) : link;
+  if (typeof target === "function") target(channel, given);
+  else target.addChannel(channel, given);
+}
+
+/** The target of a network. */
+function find(
+  networks: NetworkTargets["networks"],
+  name: string,
+): ChannelTarget | undefined {
+  if (networks instanceof Map) return networks.get(name);
+  return Object.hasOwn(networks, name)
+    ? (networks as Record<string, ChannelTarget>)[name]
+    : undefined;
 }

@@ -2,15 +2,13 @@
  * Sockets and servers as Node has them. Deno and Bun have the same under `node:`, and TLS and HTTP
  * behave alike in all three, so this is shared.
  *
- * The modules are asked for at run time: nothing here names `node:` in an import, so that bundlers
- * for browsers never see it.
- *
  * @module
  */
 
 import type { Server, Socket } from "node:net";
 import { type NodeSocketLike, TcpChannel } from "../channel/tcp_channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
+import { builtin } from "./builtin.ts";
 import {
   handOver,
   HANDSHAKE_TIMEOUT,
@@ -19,32 +17,6 @@ import {
   type TlsConnectOptions,
   type TlsListenOptions,
 } from "./sockets.ts";
-
-/** The built-in modules that are used here. */
-interface Builtins {
-  "node:http": typeof import("node:http");
-  "node:https": typeof import("node:https");
-  "node:net": typeof import("node:net");
-  "node:tls": typeof import("node:tls");
-}
-
-/**
- * A built-in module of this runtime.
- *
- * @throws {TypeError} If this is no server-side runtime, or too old a one.
- */
-export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown };
-  };
-  const found = process?.getBuiltinModule?.(name);
-  if (found === undefined) {
-    throw new TypeError(
-      `Cannot open sockets here: ${name} needs Deno, Bun, or Node 20.16 or newer`,
-    );
-  }
-  return found as Builtins[Name];
-}
 
 /**
  * Waits until a socket that has just been made is connected.

@@ -12,7 +12,8 @@ import { type NodeSocketLike, nodeSocketStreams } from "../channel/tcp_channel.t
 import type { WebSocketChannelOptions } from "../channel/websocket_channel.ts";
 import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
 import { encodeUtf8 } from "../wire/bytes.ts";
-import { builtin, listening } from "./node_sockets.ts";
+import { builtin } from "./builtin.ts";
+import { listening } from "./node_sockets.ts";
 import { handOver, HANDSHAKE_TIMEOUT, type Listener, type TcpAddress } from "./sockets.ts";
 
 /** Options of {@linkcode listenWebSocket}. */

@@ -54,7 +54,9 @@ export {
   tree,
 } from "./topologies.ts";
 export { Traffic } from "./traffic.ts";
-export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+export type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 export type { NeighbourKind } from "../mesh/state.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
-export type { MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "../mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { LinkLimits } from "../mesh/rate_limits.ts";

@@ -291,7 +291,7 @@ test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
   let late: Reply | undefined;
   b.registerService("ask", (packet, reply) => {
     late = reply;
-    failures.push(reply(new Uint8Array(65_536)));
+    failures.push(reply("", { typ: 256 }), reply(new Uint8Array(65_536), { typ: 256 }));
     packet.src = "nobody"; // A reply goes to the packet's sender, whatever becomes of the packet.
     failures.push(reply("ok"));
   });
@@ -308,9 +308,10 @@ test("Reply says why it cannot be sent", { timeout: 10_000 }, async () => {
   right.send(new Packet({ srv: "log" }));
   await clock.rest();
   assert.deepEqual(failures, [
-    "ERR_PACKET_FIELD: Cannot accept data: it has 65536 bytes, more than 65535",
+    "ERR_PACKET_FIELD: Cannot accept typ: 256 is not an integer in 0-255",
+    "ERR_PACKET_FIELD: Cannot accept typ: 256 is not an integer in 0-255",
     null,
-    'ERR_NO_ROUTE: Cannot send packet: no route leads to "a"',
+    "ERR_CALL_LOST: Cannot reply: the call has ended",
     "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it",
   ]);
 });

@@ -1,0 +1,413 @@
+/**
+ * {@linkcode Caller}: how an application calls services. It chooses instances, and tries others.
+ *
+ * @module
+ */
+
+import { type AlnError, CallError, ChannelError, UnreachableError } from "../errors.ts";
+import type { Mesh } from "../mesh/mesh.ts";
+import { utf8Size } from "../wire/bytes.ts";
+import { Packet, type PacketData } from "../wire/packet.ts";
+import { type BalancePolicy, Balancer } from "./balancer.ts";
+import { Calls } from "./calls.ts";
+import { isStream, type PacketDataStream } from "./chunks.ts";
+import { FallbackEvent, type FallbackReason } from "./events.ts";
+import { checkName, PROBE_SERVICE } from "./handlers.ts";
+import {
+  type CallHost,
+  type CallSetup,
+  MAX_INLINE,
+  type OutgoingCall,
+  type ReplySink,
+} from "./outgoing_call.ts";
+import { ReplyStream, type StreamSource } from "./reply_stream.ts";
+
+/** How long a request, or a gathering, waits unless told otherwise, in ms. */
+const REQUEST_TIMEOUT = 5_000;
+
+/** How long a stream waits for the next reply unless told otherwise, in ms. */
+const STREAM_IDLE = 30_000;
+
+/** Instances that are asked for one call, if each of them says that it does not serve it. */
+const MAX_REFUSALS = 8;
+
+/** Instances that are asked at once by a gathering. */
+const MAX_GATHERED = 4_096;
+
+/** How long a router may take to say that it is of our kind, in ms. */
+const PROBE_TIMEOUT = 1_000;
+
+/** For how long we remember what a router has said, or not said, in ms, and of how many. */
+const PROBE_LIFETIME = 600_000;
+const MAX_PROBED = 4_096;
+
+/** Options of every call. */
+export interface CallOptions {
+  /** Address of the instance to call; by default it is chosen. */
+  dst?: string;
+  /**
+   * How the instance is chosen.
+   *
+   * @default {the router's}
+   */
+  balance?: BalancePolicy;
+  /** What the call is about, for the policy `"sticky"`. */
+  key?: string;
+  /** Data type, u8. Python peers do not survive one. */
+  typ?: number;
+  /**
+   * Delivered once and in order though links are lost: sent again until the far end has it, and not
+   * given up when the route is lost, but only when the time is over. With an old peer it is an
+   * ordinary call, and a `fallback` event says so.
+   *
+   * @default {false}
+   */
+  reliable?: boolean;
+  /** Ends the call when it aborts; the service is told. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Router.request}. */
+export interface RequestOptions extends CallOptions {
+  /**
+   * How long to wait for the reply, all attempts together, in ms; `Infinity` for ever.
+   *
+   * @default {5000}
+   */
+  timeout?: number;
+  /**
+   * How many other instances may be tried after one has failed, been lost or not replied in time.
+   * The call may then run more than once: for calls that do no harm twice. One that has certainly
+   * not run is made elsewhere in any case.
+   *
+   * @default {0}
+   */
+  retries?: number;
+  /**
+   * How long one attempt may take, in ms.
+   *
+   * @default {an equal share of the timeout}
+   */
+  attemptTimeout?: number;
+}
+
+/** Options of {@linkcode Router.stream}. */
+export interface StreamOptions extends CallOptions {
+  /** Ends it after a reply for which this is true. */
+  until?: (packet: Packet) => boolean;
+  /** Ends it after so many replies. */
+  limit?: number;
+  /**
+   * How long to wait for the next reply, in ms; `Infinity` for ever. Time in which nobody reads does
+   * not count.
+   *
+   * @default {30000}
+   */
+  idle?: number;
+  /**
+   * How long it may take in all, in ms.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** Options of {@linkcode Router.gather}. */
+export interface GatherOptions {
+  /** The first reply is enough. */
+  first?: boolean;
+  /** So many replies are enough. */
+  count?: number;
+  /**
+   * How long to wait, in ms; what has come until then is the result.
+   *
+   * @default {5000}
+   */
+  timeout?: number;
+  /** Data type, u8. Python peers do not survive one. */
+  typ?: number;
+  /** Told of every instance that fails, and why. */
+  onFailure?: (address: string, error: unknown) => void;
+  /** Ends it when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** What the caller needs of its router. */
+export interface CallerHost extends CallHost {
+  /** How instances are chosen, unless a call says otherwise. */
+  readonly balance: BalancePolicy;
+  /** Throws if the router is closed. */
+  throwIfClosed(): void;
+  /** Who knows the instances. */
+  readonly mesh: Mesh;
+  /** Tells that a call does without what it asked for. */
+  fallBack(event: FallbackEvent): void;
+}
+
+/** What is known of a router that had to be asked. */
+interface Probe {
+  /** Whether it is of our kind; a promise while it has not answered. */
+  ours: boolean | Promise<boolean>;
+  /** When it was asked, in ms. */
+  at: number;
+}
+
+/** Makes calls. */
+export class Caller {
+  readonly #host: CallerHost;
+  readonly #calls: Calls;
+  readonly #balancer: Balancer;
+  /** Routers behind old ones, which had to be asked whether they are of our kind. */
+  readonly #probed: Map<string, Probe> = new Map();
+
+  /** Constructs a new instance. */
+  constructor(host: CallerHost) {
+    this.#host = host;
+    this.#calls = new Calls(host);
+    this.#balancer = new Balancer(host.random, () => host.clock.now());
+  }
+
+  /** Calls in flight. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** The instance to call; `null` if there is none. */
+  pick(service: string, options: CallOptions = {}, exclude?: Set<string>): string | null {
+    const { balance = this.#host.balance, key } = options;
+    const candidates = this.#host.mesh.candidates(service);
+    return this.#balancer.pick(candidates, { service, policy: balance, key, exclude });
+  }
+
+  /** See {@linkcode Router.request}. */
+  async request(
+    service: string,
+    data: PacketData | PacketDataStream | undefined,
+    options: RequestOptions,
+  ): Promise<Packet> {
+    const { clock } = this.#host;
+    const { timeout = REQUEST_TIMEOUT, retries = 0, signal } = options;
+    const { attemptTimeout = timeout / (retries + 1) } = options;
+    checkTime("timeout", timeout);
+    checkTime("attempt timeout", attemptTimeout);
+    const deadline = clock.now() + timeout;
+    const exclude = new Set<string>();
+    let dst = this.#pickOrThrow(service, options);
+    for (let failures = 0, refusals = 0;;) {
+      const limit = Math.min(deadline - clock.now(), attemptTimeout);
+      const ends = { stream: false, timeout: limit, idle: Infinity };
+      try {
+        return await this.#attempt(this.#setup(service, dst, data, options, ends));
+      } catch (error) {
+        this.#host.throwIfClosed();
+        const over = signal?.aborted || clock.now() >= deadline;
+        if (over || options.dst || isStream(data)) throw error;
+        const again = hasNotRun(error)
+          ? refusals++ < MAX_REFUSALS
+          : mayDoBetter(error) && failures++ < retries;
+        exclude.add(dst);
+        const other = again ? this.pick(service, options, exclude) : null;
+        if (other === null) throw error;
+        dst = other;
+      }
+    }
+  }
+
+  /** See {@linkcode Router.stream}. */
+  stream(
+    service: string,
+    data: PacketData | PacketDataStream | undefined,
+    options: StreamOptions,
+  ): ReplyStream {
+    const { idle = STREAM_IDLE, timeout = Infinity, limit } = options;
+    checkTime("idle", idle);
+    checkTime("timeout", timeout);
+    if (limit !== undefined && !(limit >= 1)) {
+      throw new RangeError(`Cannot call "${service}": a limit of ${limit} replies is none`);
+    }
+    const begin = async (sink: ReplySink): Promise<StreamSource> => {
+      const dst = this.#pickOrThrow(service, options);
+      const setup = this.#setup(service, dst, data, options, { stream: true, timeout, idle });
+      setup.marked = await this.#understands(setup);
+      return this.#start(setup, sink);
+    };
+    return new ReplyStream(begin, options);
+  }
+
+  /** See {@linkcode Router.gather}. */
+  async gather(
+    service: string,
+    data: PacketData | undefined,
+    options: GatherOptions,
+  ): Promise<Packet[]> {
+    const { first = false, timeout = REQUEST_TIMEOUT, typ, onFailure, signal } = options;
+    const { count = first ? 1 : Infinity } = options;
+    checkTime("timeout", timeout);
+    signal?.throwIfAborted();
+    const instances = this.#host.mesh.candidates(service).slice(0, MAX_GATHERED);
+    if (instances.length === 0) this.#pickOrThrow(service, {});
+    const enough = new AbortController();
+    const ends = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
+    const replies: Packet[] = [];
+    const failures: unknown[] = [];
+    await Promise.all(instances.map(async ({ address: dst }) => {
+      try {
+        const reply = await this.request(service, data, { dst, typ, timeout, signal: ends });
+        if (enough.signal.aborted) return;
+        replies.push(reply);
+        if (replies.length >= count) enough.abort();
+      } catch (error) {
+        if (ends.aborted) return;
+        failures.push(error);
+        onFailure?.(dst, error);
+      }
+    }));
+    signal?.throwIfAborted();
+    if (replies.length > 0) return replies;
+    throw new AggregateError(failures, `Cannot gather: no instance of "${service}" has replied`);
+  }
+
+  /** The route to an address is lost. */
+  routeLost(address: string): void {
+    this.#calls.routeLost(address);
+    this.#probed.delete(address);
+  }
+
+  /** An instance is gone. */
+  serviceGone(service: string, address: string): void {
+    this.#balancer.forget(address, service);
+  }
+
+  /** A packet of ours that was to wait for a route has been dropped. */
+  dropped(packet: Packet, error: AlnError): void {
+    this.#calls.dropped(packet, error);
+  }
+
+  /** Ends every call. */
+  failAll(reason: unknown): void {
+    this.#calls.failAll(reason);
+  }
+
+  // ── one attempt ───────────────────────────────────────────────────────────
+
+  async #attempt(setup: CallSetup): Promise<Packet> {
+    const marked = this.#understands(setup);
+    // Mostly it is known, and then the question is sent before anything else happens.
+    setup.marked = typeof marked === "boolean" ? marked : await marked;
+    return await new Promise((resolve, reject) => {
+      this.#start(setup, {
+        wants: true,
+        reply: resolve,
+        end: () => resolve(new Packet({ src: setup.dst })), // If there was none.
+        fail: reject,
+      });
+    });
+  }
+
+  #setup(
+    service: string,
+    dst: string,
+    data: unknown,
+    options: CallOptions,
+    ends: { stream: boolean; timeout: number; idle: number },
+  ): CallSetup {
+    const { typ, reliable = false, signal } = options;
+    return { service, dst, data, typ, reliable, signal, marked: false, ...ends };
+  }
+
+  #start(setup: CallSetup, sink: ReplySink): OutgoingCall {
+    this.#host.throwIfClosed();
+    const { service, dst } = setup;
+    const start = this.#host.clock.now();
+    this.#balancer.began(service, dst);
+    return this.#calls.start(setup, sink, ({ repliedAt, failed }) => {
+      const ms = repliedAt !== null ? repliedAt - start : failed ? null : undefined;
+      this.#balancer.ended(service, dst, ms);
+    });
+  }
+
+  #pickOrThrow(service: string, options: CallOptions, exclude?: Set<string>): string {
+    this.#host.throwIfClosed();
+    checkName("service", service);
+    const address = options.dst || this.pick(service, options, exclude);
+    if (address !== null) return address;
+    throw new UnreachableError(
+      "ERR_NO_SERVICE",
+      `Cannot call "${service}": nobody offers it`,
+      service,
+    );
+  }
+
+  // ── what the far end understands ──────────────────────────────────────────
+
+  /** Whether a call can be marked; a promise if its far end has to be asked. */
+  #understands(setup: CallSetup): boolean | Promise<boolean> {
+    const { dst, service, data, stream, reliable } = setup;
+    const kind = this.#host.mesh.kindOf(dst);
+    if (kind === "own") return true;
+    const wanted = isStream(data)
+      ? "upload"
+      : reliable
+      ? "reliable"
+      : stream
+      ? "stream"
+      : sizeOf(data) > MAX_INLINE
+      ? "payload"
+      : null;
+    if (kind === "old") return this.#fallBack(wanted, service, dst);
+    const now = this.#host.clock.now();
+    const known = this.#probed.get(dst);
+    if (known !== undefined && now - known.at < PROBE_LIFETIME) {
+      if (known.ours === true) return true;
+      if (known.ours === false || wanted === null) return this.#fallBack(wanted, service, dst);
+    }
+    if (wanted === null) return false; // Not worth asking.
+    const ours = known?.ours instanceof Promise ? known.ours : this.#probe(dst, now);
+    return ours.then((answer) => answer || this.#fallBack(wanted, service, dst));
+  }
+
+  #fallBack(wanted: FallbackReason | null, service: string, dst: string): false {
+    if (wanted !== null) this.#host.fallBack(new FallbackEvent(wanted, service, dst));
+    return false;
+  }
+
+  /** Asks a router behind old ones whether it is of our kind. */
+  #probe(dst: string, now: number): Promise<boolean> {
+    const options = { dst, timeout: PROBE_TIMEOUT };
+    const ours = this.request(PROBE_SERVICE, undefined, options).then(() => true, () => false);
+    const entry: Probe = { ours, at: now };
+    this.#probed.delete(dst);
+    if (this.#probed.size >= MAX_PROBED) {
+      for (const oldest of this.#probed.keys()) {
+        this.#probed.delete(oldest);
+        break;
+      }
+    }
+    this.#probed.set(dst, entry);
+    ours.then((answer) => entry.ours = answer);
+    return ours;
+  }
+}
+
+/** Whether a call has certainly not run. */
+function hasNotRun(error: unknown): boolean {
+  if (error instanceof UnreachableError) return error.code === "ERR_NO_SERVICE";
+  return error instanceof CallError && error.code === "ERR_CALL_REFUSED";
+}
+
+/** Whether another instance may do better. */
+function mayDoBetter(error: unknown): boolean {
+  if (error instanceof UnreachableError || error instanceof ChannelError) return true;
+  if (error instanceof CallError) return error.code !== "ERR_CALL_SIZE";
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
+function sizeOf(data: unknown): number {
+  if (typeof data === "string") return 3 * data.length <= MAX_INLINE ? 0 : utf8Size(data);
+  return (data as { byteLength?: number } | null | undefined)?.byteLength ?? 0;
+}
+
+function checkTime(what: string, ms: number): void {
+  if (ms > 0) return;
+  throw new RangeError(`Cannot call: a ${what} of ${ms} ms is none`);
+}

@@ -1,0 +1,426 @@
+/**
+ * {@linkcode IncomingCall}: one call that one of our services answers.
+ *
+ * @module
+ */
+
+import { callFrame, ItemJoiner } from "../call/items.ts";
+import type { AlnErrorCode } from "../errors.ts";
+import { encodeUtf8 } from "../wire/bytes.ts";
+import {
+  CALL,
+  type CallKind,
+  type CallMark,
+  encodeCallMark,
+  OPEN,
+  RELIABLE,
+} from "../wire/call_mark.ts";
+import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
+import { checkFields } from "../wire/packet_codec.ts";
+import { bytesOf, isData, isStream, iterate } from "./chunks.ts";
+import type { Clock } from "./clock.ts";
+import { Conversation } from "./conversation.ts";
+import { MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
+import { textOf } from "./text_of.ts";
+
+/** Why a packet was not sent: a stable code, then words. */
+export type SendFailure = `${AlnErrorCode}: ${string}`;
+
+/**
+ * Answers a call: to where it came from, in its context. Of `init`, `typ` goes with every reply;
+ * `seq` and `ack` with those that are one packet. A payload of more than 32 KiB is borrowed until it
+ * has been sent.
+ *
+ * @returns `null`, or why the reply was not sent.
+ */
+export type Reply = (data?: PacketData, init?: PacketInit) => SendFailure | null;
+
+/** What a handler knows of the call that it serves. */
+export interface ServiceCall {
+  /**
+   * Aborts when nobody waits for the answer any more: the caller has cancelled, or is gone, or our
+   * router closes. An old peer cannot cancel.
+   */
+  readonly signal: AbortSignal;
+  /** Whether the caller takes any number of replies; else one is all. */
+  readonly streaming: boolean;
+  /**
+   * What the caller uploads, piece by piece as it gave them; the caller waits while nobody reads. Of
+   * a call with one payload, that one.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Says that no more replies follow. Async functions and generators need not: they return. */
+  end(): void;
+}
+
+/**
+ * Serves the calls of a service, in any of these ways:
+ *
+ * - it calls `reply`, now or later, as often as the caller likes; then `call.end()`, if that was
+ *   more than once;
+ * - it returns a payload, or a promise of one: that is the reply;
+ * - it is an async generator: what it yields are the replies, and its end is their end. A caller
+ *   that wants one reply gets the first, and then the generator is ended.
+ *
+ * If it throws, or returns a promise that rejects, a caller of our kind gets a {@linkcode CallError}
+ * with its message, and a `drop` event tells it here.
+ */
+export type ServiceHandler = (packet: Packet, reply: Reply, call: ServiceCall) => unknown;
+
+/** What incoming calls need of their router. */
+export interface IncomingHost {
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** The largest payload of one item that is put together, in bytes. */
+  readonly maxPayload: number;
+  /** Sends a packet. */
+  send(packet: PacketInit): SendFailure | null;
+  /** A handler has thrown. */
+  threw(packet: Packet, service: string, cause: unknown): void;
+  /** A call has ended. */
+  ended(call: IncomingCall): void;
+}
+
+/** How long a reply to an old peer waits for room in a queue, in ms, and how often it looks. */
+const ROOM_TIMEOUT = 5_000;
+const ROOM_INTERVAL = 20;
+
+/** One call. */
+export class IncomingCall implements ServiceCall {
+  /** The packet that began it. */
+  readonly packet: Packet;
+  /** Name of the service. */
+  readonly service: string;
+  /** Address of the caller. */
+  readonly caller: string;
+  /** The caller's context. */
+  readonly ctx: number;
+  readonly #host: IncomingHost;
+  readonly #mark: CallMark | null;
+  readonly #conversation: Conversation | null = null;
+  readonly #joiner: ItemJoiner;
+  #large: Conversation | null = null;
+  #handler: ServiceHandler | null = null;
+  #controller: AbortController | null = null;
+  #abortReason: unknown = undefined;
+  #items: AsyncIterator<unknown> | null = null;
+  #wakeBody: (() => void) | null = null;
+  #replied: boolean = false;
+  #answered: boolean = false;
+  #running: boolean = false;
+  #ended: boolean = false;
+
+  /** Constructs a new instance. */
+  constructor(host: IncomingHost, packet: Packet, mark: CallMark | null) {
+    this.#host = host;
+    this.packet = packet;
+    this.service = packet.srv;
+    this.caller = packet.src;
+    this.ctx = packet.ctx;
+    this.#mark = mark;
+    this.#joiner = new ItemJoiner(host.maxPayload);
+    if (mark?.kind === CALL.open) this.#conversation = this.#converse();
+  }
+
+  /** Whether the caller is of our kind. */
+  get marked(): boolean {
+    return this.#mark !== null;
+  }
+
+  /** Whether the caller's frames are numbered. */
+  get numbered(): boolean {
+    return this.#conversation !== null;
+  }
+
+  /** The random number that tells this call from an earlier one in the same context. */
+  get nonce(): number {
+    return this.#mark?.argument ?? 0;
+  }
+
+  /** Whether it outlives the loss of the route to the caller, for a while. */
+  get reliable(): boolean {
+    return (this.nonce & RELIABLE) !== 0;
+  }
+
+  /** Begins. */
+  start(handler: ServiceHandler): void {
+    this.#handler = handler;
+    if (this.#conversation !== null) this.receive(this.#mark!, this.packet);
+    else this.#run();
+  }
+
+  /** A marked packet of the caller has come. */
+  receive(mark: CallMark, packet: Packet): void {
+    if (mark.kind === CALL.cancel || mark.kind === CALL.gone) {
+      return this.abort(new DOMException("The caller has cancelled the call", "AbortError"));
+    }
+    const conversation = this.#conversation ?? this.#large;
+    conversation?.receive(mark, packet);
+    if (this.#answered && conversation?.idle) this.#settle();
+  }
+
+  /** Nobody waits for the answer any more. */
+  abort(reason: unknown): void {
+    if (!this.#end()) return;
+    this.#abortReason = reason;
+    this.#controller?.abort(reason);
+    this.#wakeBody?.();
+    this.#items?.return?.().catch((cause) => this.#host.threw(this.packet, this.service, cause));
+  }
+
+  /** Refuses it: the service takes no more. */
+  refuse(code: AlnErrorCode, why: string): void {
+    this.#fail(code, why);
+    if (this.#conversation !== null) this.#end(); // Asked again, it is refused again.
+  }
+
+  // ── what the handler sees ─────────────────────────────────────────────────
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    return this.#controller.signal;
+  }
+
+  get streaming(): boolean {
+    return this.#mark === null || this.#has(OPEN.stream);
+  }
+
+  get body(): AsyncIterable<Uint8Array> {
+    return { [Symbol.asyncIterator]: () => this.#readBody() };
+  }
+
+  end(): void {
+    if (this.#answered || this.#mark === null) return;
+    this.#answered = true;
+    if (this.#conversation !== null) this.#conversation.push(callFrame(CALL.end));
+    else if (!this.#replied) this.#say(CALL.end);
+    this.#settle();
+  }
+
+  readonly reply: Reply = (data, init = {}) => {
+    this.#replied = true;
+    const { caller: dst, ctx } = this;
+    if (dst === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
+    const payload = data ?? init.data;
+    if (this.#mark === null) {
+      return this.#host.send({ ...init, data: payload, srv: "", dst, ctx });
+    }
+    if (this.#answered || this.#ended) return "ERR_CALL_LOST: Cannot reply: the call has ended";
+    try {
+      return this.#answer(payload === undefined || payload === null ? "" : payload, init);
+    } catch (error) {
+      return `ERR_PACKET_FIELD: ${textOf(error)}`;
+    }
+  };
+
+  #answer(payload: PacketData, init: PacketInit): SendFailure | null {
+    const data = bytesOf(payload);
+    const { typ = 0 } = init;
+    checkFields(new Packet({ typ })); // Frames are sent later, when it is too late to say so.
+    const conversation = this.#conversation;
+    if (conversation !== null) {
+      if (!conversation.hasRoom) return "ERR_CHANNEL_FULL: Cannot reply: too much waits already";
+      conversation.item(data.length > MAX_INLINE ? data : new Uint8Array(data), typ);
+      if (!this.streaming) this.end();
+      return null;
+    }
+    if (init.seq || init.ack) { // Fields of the application's own: there is no room for a mark.
+      const failure = this.#host.send({ ...init, data, srv: "", dst: this.caller, ctx: this.ctx });
+      if (failure !== null) return failure;
+    } else if (data.length > MAX_INLINE) {
+      this.#large = this.#converse();
+      this.#large.item(data, typ);
+      this.#large.push(callFrame(CALL.end));
+    } else {
+      const failure = this.#say(CALL.data, { ...init, data });
+      if (failure !== null) return failure;
+    }
+    this.#answered = true;
+    this.#settle();
+    return null;
+  }
+
+  // ── running the handler ───────────────────────────────────────────────────
+
+  #run(): void {
+    const handler = this.#handler!;
+    this.#handler = null;
+    const { packet } = this;
+    if (this.#mark !== null) packet.seq = packet.ack = 0; // For us, not for the application.
+    let result: unknown;
+    try {
+      result = handler(packet, this.reply, this);
+    } catch (cause) {
+      return this.#threw(cause);
+    }
+    if (isThenable(result) || isStream(result)) {
+      this.#running = true;
+      this.#follow(result).then(() => {
+        this.#running = false;
+        this.#settle();
+      });
+    } else {
+      if (isData(result) && !this.#replied && this.ctx !== 0) this.reply(result);
+      this.#settle();
+    }
+  }
+
+  /** Waits for what a handler has promised. Never rejects. */
+  async #follow(result: unknown): Promise<void> {
+    try {
+      const value = await result;
+      if (isStream(value)) return await this.#sendAll(iterate(value));
+      if (this.#replied) {
+        if (this.streaming) this.end();
+      } else if (isData(value) && this.ctx !== 0) {
+        this.reply(value);
+        this.end();
+      } else if (this.#mark !== null) {
+        this.reply();
+        this.end();
+      }
+    } catch (cause) {
+      this.#threw(cause);
+    }
+  }
+
+  /** Sends what a generator yields, as fast as the caller takes it. */
+  async #sendAll(items: AsyncIterator<unknown>): Promise<void> {
+    this.#items = items;
+    for (;;) {
+      await this.#conversation?.room();
+      if (this.#ended || this.#answered) break;
+      const next = await items.next();
+      if (next.done) return this.end();
+      if (!await this.#sendItem(bytesOf(next.value))) break;
+    }
+    this.#items = null;
+    await items.return?.();
+  }
+
+  /** Sends one item; `false` if no more are wanted. */
+  async #sendItem(data: Uint8Array): Promise<boolean> {
+    const { clock } = this.#host;
+    const start = clock.now();
+    for (;;) {
+      const failure = this.reply(data);
+      if (failure === null) return true;
+      const full = failure.startsWith("ERR_CHANNEL_FULL");
+      if (!full || this.#ended || clock.now() - start > ROOM_TIMEOUT) return false;
+      await new Promise<void>((resolve) => clock.schedule(clock.now() + ROOM_INTERVAL, resolve));
+    }
+  }
+
+  #threw(cause: unknown): void {
+    if (this.#ended && this.#abortReason !== undefined) return; // It was told to stop.
+    this.#host.threw(this.packet, this.service, cause);
+    const why = `the handler of "${this.service}" threw "${textOf(cause)}"`;
+    this.#fail("ERR_CALL_HANDLER", `Cannot get a reply: ${why}`);
+  }
+
+  #fail(code: AlnErrorCode, message: string): void {
+    if (this.#mark === null || this.#answered) return this.#settle();
+    this.#answered = true;
+    const data = encodeUtf8(`${code} ${message}`.slice(0, 1_024));
+    if (this.#conversation !== null) this.#conversation.push(callFrame(CALL.error, { data }));
+    else this.#say(CALL.error, { data });
+    this.#settle();
+  }
+
+  // ── the caller's frames ───────────────────────────────────────────────────
+
+  #converse(): Conversation {
+    return new Conversation({
+      clock: this.#host.clock,
+      toService: false,
+      patience: PATIENCE,
+      transmit: (fields) => {
+        return this.#host.send({ ...fields, dst: this.caller, ctx: this.ctx }) === null;
+      },
+      arrived: () => this.#arrived(),
+      lost: () => this.abort(new DOMException("The caller is gone", "AbortError")),
+    });
+  }
+
+  #arrived(): void {
+    this.#wakeBody?.();
+    if (this.#handler === null) return;
+    // The question comes first; where its payload follows in frames, the handler waits for it.
+    for (let frame; (frame = this.#conversation!.take()) !== undefined;) {
+      if (frame.kind === CALL.open && !this.#has(OPEN.body)) return this.#run();
+      if (frame.kind !== CALL.data) continue;
+      const data = this.#joiner.push(frame);
+      if (this.#joiner.overflown) {
+        const why = `"${this.service}" takes no more than ${this.#host.maxPayload} bytes`;
+        return this.#fail("ERR_CALL_SIZE", `Cannot receive payload: ${why}`);
+      }
+      if (data === null) continue;
+      this.packet.data = data;
+      this.packet.typ = frame.typ;
+      return this.#run();
+    }
+  }
+
+  async *#readBody(): AsyncGenerator<Uint8Array, void> {
+    if (!this.#has(OPEN.upload)) {
+      if (this.packet.data.length > 0) yield this.packet.data;
+      return;
+    }
+    const conversation = this.#conversation!;
+    for (;;) {
+      if (this.#abortReason !== undefined) throw this.#abortReason;
+      if (this.#ended) return;
+      const frame = conversation.take();
+      if (frame === undefined) {
+        conversation.flush();
+        await new Promise<void>((resolve) => this.#wakeBody = resolve);
+        this.#wakeBody = null;
+        continue;
+      }
+      if (frame.kind === CALL.end) return;
+      if (frame.kind !== CALL.data) continue;
+      const data = this.#joiner.push(frame);
+      if (this.#joiner.overflown) {
+        const limit = this.#host.maxPayload;
+        throw new RangeError(`Cannot receive payload: it is larger than ${limit} bytes`);
+      }
+      if (data !== null) yield data;
+    }
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  #has(flag: number): boolean {
+    return this.#mark?.kind === CALL.open && (this.#mark.flags & flag) !== 0;
+  }
+
+  /** Sends one packet that is not numbered. */
+  #say(kind: CallKind, init: PacketInit = {}): SendFailure | null {
+    const mark = encodeCallMark({ kind, toService: false, flags: 0, number: 0, argument: 0 });
+    return this.#host.send({ ...init, ...mark, srv: "", dst: this.caller, ctx: this.ctx });
+  }
+
+  /** Ends it if all has been said and heard. */
+  #settle(): void {
+    if (this.#running) return;
+    if (this.#mark !== null) {
+      if (!this.#answered) return;
+      if (this.#conversation?.idle === false || this.#large?.idle === false) return;
+    }
+    this.#end();
+  }
+
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#conversation?.end();
+    this.#large?.end();
+    this.#host.ended(this);
+    return true;
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value;
+}

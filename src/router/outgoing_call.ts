@@ -1,0 +1,413 @@
+/**
+ * {@linkcode OutgoingCall}: one call that we make, to one instance, from its question to its end.
+ *
+ * @module
+ */
+
+import { callFrame, ItemJoiner } from "../call/items.ts";
+import { CallError, type CallErrorCode, UnreachableError } from "../errors.ts";
+import {
+  CALL,
+  type CallMark,
+  decodeCallMark,
+  encodeCallMark,
+  OPEN,
+  RELIABLE,
+} from "../wire/call_mark.ts";
+import { Packet, type PacketInit } from "../wire/packet.ts";
+import { bytesOf, isStream, iterate, type PacketDataStream } from "./chunks.ts";
+import type { Clock } from "./clock.ts";
+import { Conversation } from "./conversation.ts";
+
+/** The largest payload that goes into a packet of its own, if the far end is of our kind. */
+export const MAX_INLINE = 32_768; // bytes
+
+/** How long the far end of a call whose frames are numbered may be silent, in ms. */
+export const PATIENCE = 30_000;
+
+/** Packets of an old peer that may wait for the application. */
+const MAX_WAITING = 1_024;
+
+/** Who wants the replies. */
+export interface ReplySink {
+  /** Whether another reply is wanted now; else {@linkcode OutgoingCall.resume} says when. */
+  readonly wants: boolean;
+  /** A reply has come. */
+  reply(packet: Packet): void;
+  /** There will be no more. */
+  end(): void;
+  /** The call has failed. */
+  fail(reason: unknown): void;
+}
+
+/** What calls need of their router. */
+export interface CallHost {
+  /** Where time comes from. */
+  readonly clock: Clock;
+  /** Uniform over [0, 1). */
+  readonly random: () => number;
+  /** The largest payload of one item that is put together, in bytes. */
+  readonly maxPayload: number;
+  /** Sends a packet, or throws why not. */
+  send(packet: PacketInit): void;
+  /** Opens a context. */
+  open(handler: (packet: Packet) => void): number;
+  /** Closes a context. */
+  release(ctx: number): void;
+  /** Tells that a packet could not be delivered. */
+  drop(packet: Packet, why: string, target: string): void;
+}
+
+/** A call to be made. */
+export interface CallSetup {
+  /** The service. */
+  service: string;
+  /** Address of the instance. */
+  dst: string;
+  /** What to send: one payload, or many. */
+  data: unknown;
+  /** Data type, u8. */
+  typ: number | undefined;
+  /** Whether the far end is of our kind. */
+  marked: boolean;
+  /** Whether any number of replies is wanted. */
+  stream: boolean;
+  /** Whether it goes on though the route is lost. */
+  reliable: boolean;
+  /** How long it may take, and how long until the next reply, in ms; `Infinity` for ever. */
+  timeout: number;
+  /** How long until the next reply, in ms. */
+  idle: number;
+  /** Ends it when it aborts. */
+  signal: AbortSignal | undefined;
+}
+
+/** One call. */
+export class OutgoingCall {
+  /** Its context. */
+  readonly ctx: number;
+  /** When the first reply came, in ms; `null` if none has. */
+  repliedAt: number | null = null;
+  /** Whether it has ended with an error that was not the application's wish. */
+  failed: boolean = false;
+  readonly #host: CallHost;
+  readonly #setup: CallSetup;
+  readonly #sink: ReplySink;
+  readonly #onEnd: () => void;
+  readonly #joiner: ItemJoiner;
+  readonly #waiting: Packet[] = [];
+  #conversation: Conversation | null = null;
+  #uploading: AsyncIterator<unknown> | null = null;
+  #failure: unknown = null;
+  #cancelTimeout: (() => void) | null = null;
+  #cancelIdle: (() => void) | null = null;
+  #started: boolean = false;
+  #ended: boolean = false;
+
+  /** Constructs a new instance. */
+  constructor(
+    host: CallHost,
+    setup: CallSetup,
+    sink: ReplySink,
+    onEnd: () => void,
+  ) {
+    this.#host = host;
+    this.#setup = setup;
+    this.#sink = sink;
+    this.#onEnd = onEnd;
+    this.#joiner = new ItemJoiner(host.maxPayload);
+    this.ctx = host.open((packet) => this.#receive(packet));
+  }
+
+  /** Begins; it may have failed before this returns. */
+  start(): void {
+    const { signal, timeout, dst } = this.#setup;
+    const { clock } = this.#host;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (timeout !== Infinity) {
+      const message = `Cannot wait longer: "${dst}" has not replied within ${timeout} ms`;
+      const expire = () => this.fail(new DOMException(message, "TimeoutError"));
+      this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
+    }
+    this.#waitForReply();
+    try {
+      this.#ask();
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#started = true;
+  }
+
+  /** Address of the instance. */
+  get dst(): string {
+    return this.#setup.dst;
+  }
+
+  /** Whether it goes on though the route is lost. */
+  get reliable(): boolean {
+    return this.#setup.reliable && this.#conversation !== null;
+  }
+
+  /** The sink wants replies again. */
+  resume(): void {
+    if (this.#ended) return;
+    if (this.#cancelIdle === null) this.#waitForReply();
+    while (this.#sink.wants && this.#waiting.length > 0) this.#give(this.#waiting.shift()!);
+    this.#drain();
+  }
+
+  /** Ends it: no more replies are wanted. The service is told. */
+  cancel(): void {
+    if (!this.#end()) return;
+    this.#say(CALL.cancel);
+  }
+
+  /** Ends it with an error. The service is told. */
+  fail(reason: unknown): void {
+    if (!this.#end(reason)) return;
+    this.#say(CALL.cancel);
+    this.#sink.fail(reason);
+  }
+
+  // ── sending ───────────────────────────────────────────────────────────────
+
+  #ask(): void {
+    const { data, typ, marked, stream, reliable } = this.#setup;
+    if (isStream(data)) {
+      if (marked) this.#open(OPEN.upload);
+      return void this.#upload(data);
+    }
+    const payload = data === undefined || data === null ? undefined : bytesOf(data);
+    if (!marked) return this.#sendPlain(payload);
+    const size = payload?.length ?? 0;
+    if (size > MAX_INLINE) {
+      this.#open(OPEN.body);
+      this.#conversation!.item(payload!, typ ?? 0);
+      this.#conversation!.push(callFrame(CALL.end));
+    } else if (stream || reliable) {
+      this.#open(0, payload);
+    } else {
+      const mark = { kind: CALL.ask, toService: true, flags: 0, number: 0, argument: 0 };
+      this.#host.send({ ...this.#address(true), ...encodeCallMark(mark), data: payload, typ });
+    }
+  }
+
+  /** Begins a conversation. Throws if not even its first frame could be sent. */
+  #open(flags: number, data: Uint8Array = new Uint8Array(0)): void {
+    const { stream, reliable, typ = 0 } = this.#setup;
+    const nonce = Math.floor(this.#host.random() * RELIABLE);
+    const conversation = this.#converse();
+    const argument = nonce | (reliable ? RELIABLE : 0);
+    const open = flags | (stream ? OPEN.stream : 0);
+    const own = new Uint8Array(data); // It may have to be sent again.
+    conversation.push(callFrame(CALL.open, { flags: open, argument, data: own, typ }));
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  #converse(): Conversation {
+    const { reliable } = this.#setup;
+    return this.#conversation = new Conversation({
+      clock: this.#host.clock,
+      toService: true,
+      patience: reliable ? Infinity : PATIENCE,
+      transmit: (fields) => {
+        try {
+          // The first packet names the service; those that follow are known by their context.
+          const first = decodeCallMark(fields as { seq: number; ack: number })?.kind === CALL.open;
+          this.#host.send({ ...this.#address(first), ...fields });
+          return true;
+        } catch (error) {
+          this.#failure = error;
+          return false;
+        }
+      },
+      arrived: () => this.#drain(),
+      lost: () => this.fail(this.#error("ERR_CALL_LOST", "has not been heard for too long")),
+    });
+  }
+
+  /** Sends payloads as they come, as fast as the service takes them. */
+  async #upload(data: PacketDataStream): Promise<void> {
+    const iterator = this.#uploading = iterate(data);
+    try {
+      for (;;) {
+        await this.#conversation?.room();
+        const next = await iterator.next();
+        if (this.#ended) return;
+        if (next.done) break;
+        const item = bytesOf(next.value);
+        if (this.#conversation === null) this.#sendPlain(item);
+        else this.#conversation.item(new Uint8Array(item), this.#setup.typ ?? 0);
+      }
+      this.#uploading = null;
+      this.#conversation?.push(callFrame(CALL.end));
+    } catch (error) {
+      this.#uploading = null;
+      this.fail(error);
+    }
+  }
+
+  #sendPlain(data: Uint8Array | undefined): void {
+    this.#host.send({ ...this.#address(true), data, typ: this.#setup.typ });
+  }
+
+  #address(withService: boolean): PacketInit {
+    const { dst, service } = this.#setup;
+    return { dst, ctx: this.ctx, srv: withService ? service : "" };
+  }
+
+  /** Says something without a payload, once; it may be lost. */
+  #say(kind: typeof CALL.cancel | typeof CALL.gone): void {
+    if (!this.#setup.marked || !this.#started) return;
+    const mark = { kind, toService: true, flags: 0, number: 0, argument: 0 };
+    try {
+      this.#host.send({ ...this.#address(false), ...encodeCallMark(mark) });
+    } catch {
+      // The service notices by itself, later.
+    }
+  }
+
+  // ── receiving ─────────────────────────────────────────────────────────────
+
+  #receive(packet: Packet): void {
+    const { dst } = this.#setup;
+    const { src, srv } = packet;
+    // A reply names no service, and comes from whom was asked, if it says so at all.
+    if (srv !== "" || src !== "" && src !== dst) {
+      return this.#host.drop(packet, `it is no reply in context ${this.ctx}`, srv || src);
+    }
+    const mark = this.#setup.marked ? decodeCallMark(packet) : null;
+    if (mark === null || mark.toService) return this.#receivePlain(packet);
+    packet.seq = packet.ack = 0; // They were for us, not for the application.
+    if (mark.kind === CALL.gone) {
+      this.fail(this.#error("ERR_CALL_LOST", "does not know the call any more"));
+    } else if (mark.number > 0) {
+      (this.#conversation ?? this.#converse()).receive(mark, packet);
+    } else {
+      this.#receiveSingle(mark, packet);
+    }
+  }
+
+  /** A packet without marks, of an old peer or sent by hand. */
+  #receivePlain(packet: Packet): void {
+    if (this.#sink.wants) return this.#give(packet);
+    if (this.#waiting.length < MAX_WAITING) return void this.#waiting.push(packet);
+    this.#host.drop(packet, "too many replies wait to be read", this.#setup.service);
+  }
+
+  /** The one reply to a question that was one packet. */
+  #receiveSingle({ kind }: CallMark, packet: Packet): void {
+    if (kind === CALL.error) return this.#failThere(packet.text());
+    if (kind === CALL.data) {
+      this.repliedAt ??= this.#host.clock.now();
+      this.#sink.reply(packet);
+    }
+    this.#finish();
+  }
+
+  /** Takes what has come of the conversation, as far as it is wanted. */
+  #drain(): void {
+    const conversation = this.#conversation;
+    if (conversation === null) return;
+    while (!this.#ended && this.#sink.wants) {
+      const frame = conversation.take();
+      if (frame === undefined) break;
+      if (frame.kind === CALL.end) {
+        this.#finish();
+      } else if (frame.kind === CALL.error) {
+        this.#failThere(new TextDecoder().decode(frame.data));
+      } else if (frame.kind === CALL.data) {
+        const data = this.#joiner.push(frame);
+        if (this.#joiner.overflown) {
+          const why = `has sent more than ${this.#host.maxPayload} bytes at once`;
+          this.fail(this.#error("ERR_CALL_SIZE", why));
+        } else if (data !== null) {
+          this.#give(new Packet({ src: this.dst, ctx: this.ctx, data, typ: frame.typ }));
+        }
+      }
+    }
+    conversation.flush();
+  }
+
+  #give(packet: Packet): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = null;
+    this.repliedAt ??= this.#host.clock.now();
+    this.#sink.reply(packet);
+    if (this.#ended) return;
+    if (this.#setup.stream) {
+      if (this.#sink.wants) this.#waitForReply();
+    } else if (this.#conversation?.take()?.kind === CALL.end) {
+      this.#finish();
+    } else {
+      this.cancel();
+    }
+  }
+
+  /** The service has said that it is done. */
+  #finish(): void {
+    if (this.#end()) this.#sink.end();
+  }
+
+  /** The service has said what went wrong. */
+  #failThere(text: string): void {
+    const [code = "", ...words] = text.split(" ");
+    const message = words.join(" ");
+    const { service } = this.#setup;
+    const error = code === "ERR_NO_SERVICE"
+      ? new UnreachableError(code, message, service)
+      : new CallError(codeOf(code), message, service, this.dst);
+    if (this.#end(error)) this.#sink.fail(error);
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  readonly #onAbort = (): void => this.fail(this.#setup.signal!.reason);
+
+  #waitForReply(): void {
+    const { idle, dst } = this.#setup;
+    if (idle === Infinity) return;
+    const { clock } = this.#host;
+    this.#cancelIdle = clock.schedule(clock.now() + idle, () => {
+      const message = `Cannot wait longer: "${dst}" has sent nothing for ${idle} ms`;
+      this.fail(new DOMException(message, "TimeoutError"));
+    });
+  }
+
+  /** Lets go of everything; `false` if that was done before. */
+  #end(failure: unknown = null): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.failed = failure !== null && !this.#setup.signal?.aborted;
+    this.#conversation?.end();
+    this.#host.release(this.ctx);
+    this.#cancelTimeout?.();
+    this.#cancelIdle?.();
+    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
+    this.#uploading?.return?.().catch(() => {}); // It was ours to end; what it thinks of it is not.
+    this.#onEnd();
+    return true;
+  }
+
+  #error(code: CallErrorCode, why: string): CallError {
+    const { service, dst } = this.#setup;
+    return new CallError(
+      code,
+      `Cannot get the reply of "${service}": "${dst}" ${why}`,
+      service,
+      dst,
+    );
+  }
+}
+
+const CODES: readonly string[] = [
+  "ERR_CALL_HANDLER",
+  "ERR_CALL_REFUSED",
+  "ERR_CALL_LOST",
+  "ERR_CALL_SIZE",
+];
+
+/** A code that came from elsewhere. */
+function codeOf(text: string): CallErrorCode {
+  return CODES.includes(text) ? text as CallErrorCode : "ERR_CALL_HANDLER";
+}
