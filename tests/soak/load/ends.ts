@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ChannelError, HandlerError, PacketError, UnreachableError } from "../../../mod.ts";
+import { CallError, ChannelError, UnreachableError } from "../../../mod.ts";
 
 /**
  * What a call that failed is counted as.
@@ -15,10 +15,8 @@ import { ChannelError, HandlerError, PacketError, UnreachableError } from "../..
 export function endOf(error: unknown, signal?: AbortSignal): string | null {
   if (signal?.aborted && error === signal.reason) return "aborted";
   if (error instanceof DOMException && error.name === "TimeoutError") return "timeout";
-  const ours = error instanceof UnreachableError || error instanceof ChannelError ||
-    error instanceof HandlerError;
-  if (ours) return error.code;
-  // Nothing that the loads send is at fault, and they keep far below the limit of open contexts.
-  if (error instanceof PacketError || error instanceof RangeError) return null;
-  return null;
+  // No load sends what does not fit, or opens too many contexts: that would be a fault.
+  const mayBe = error instanceof UnreachableError || error instanceof ChannelError ||
+    error instanceof CallError;
+  return mayBe ? error.code : null;
 }

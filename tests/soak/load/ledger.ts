@@ -15,12 +15,18 @@ export interface Attempt<Answer> {
   kind: string;
   /** How long it may take, in ms. */
   timeout: number;
+  /** How late it may be heard of, in ms. */
+  grace?: number;
   /** What ends it before. */
   signal?: AbortSignal;
   /** Makes it. */
   make: () => Promise<Answer>;
   /** What is wrong with an answer, in words; `null` if it is as it should be. */
   fault?: (answer: Answer) => string | null;
+  /** What an error is counted as; `null` if the call may not end so. */
+  endOf?: (error: unknown) => string | null;
+  /** Whether it may time out for another reason before its time is over. */
+  mayTimeOutEarly?: boolean;
 }
 
 /** How a call ended. */
@@ -60,14 +66,16 @@ export class Ledger {
   async attempt<Answer>(site: Site, attempt: Attempt<Answer>): Promise<Outcome<Answer>> {
     const { kind, timeout, signal } = attempt;
     const started = site.clock.now();
-    const open: Open = { kind, due: started + timeout };
+    const over = started + timeout;
+    const open: Open = { kind, due: over + (attempt.grace ?? 0) };
     this.#open.add(open);
     const outcome = await this.#outcome(attempt);
     this.#open.delete(open);
     const done = site.clock.now();
     this.tally.end(kind, outcome.how);
     const what = `"${kind}" of ${site.life}`;
-    if (outcome.how === "timeout" && done < open.due - 1 && !signal?.aborted) {
+    const early = done < over - 1 && !attempt.mayTimeOutEarly && !signal?.aborted;
+    if (outcome.how === "timeout" && early) {
       const after = (done - started).toFixed(1);
       this.tally.violation(`${what}: timed out after ${after} ms, not ${timeout} ms`);
     }
@@ -81,7 +89,7 @@ export class Ledger {
   }
 
   async #outcome<Answer>(
-    { kind, make, fault, signal }: Attempt<Answer>,
+    { kind, make, fault, signal, endOf: judge }: Attempt<Answer>,
   ): Promise<Outcome<Answer>> {
     try {
       const answer = await make();
@@ -89,7 +97,7 @@ export class Ledger {
       if (wrong !== null) this.tally.violation(`"${kind}" was answered wrongly: ${wrong}`);
       return { how: "answered", answer };
     } catch (error) {
-      const how = endOf(error, signal);
+      const how = judge ? judge(error) : endOf(error, signal);
       if (how !== null) return { how, answer: null };
       const name = error instanceof Error ? error.name : typeof error;
       this.tally.violation(`"${kind}" ended with what no call may end with: ${name}: ${error}`);

@@ -47,6 +47,9 @@ function handlers(site: Site): Record<string, ServiceHandler> {
   };
 }
 
+/** How long a service may take to be drained, in ms: as long as a caller that is gone is waited for. */
+const DRAINED_WITHIN = 45_000;
+
 /** Registrations of services that come and go. */
 const registrations: WeakMap<Site, Map<string, Registration>> = new WeakMap();
 
@@ -55,11 +58,12 @@ export const services: Load = {
   name: "services",
   weight: 1,
   serve(site) {
-    registrations.set(site, new Map());
+    const mine = new Map<string, Registration>();
+    registrations.set(site, mine);
     for (const [name, handler] of Object.entries(handlers(site))) {
       if (name !== "here" && site.random() >= SHARE) continue;
       const capacity = 1 + below(site.random, MAX_CAPACITY);
-      site.router.registerService(name, handler, { capacity });
+      mine.set(name, site.router.registerService(name, handler, { capacity }));
     }
   },
   run(site) {
@@ -70,15 +74,37 @@ export const services: Load = {
     const capacity = 1 + below(random, MAX_CAPACITY);
     if (registration === undefined) {
       tally.count("service offered");
-      mine.set(name, router.registerService(name, handlers(site).echo!, { capacity }));
-    } else if (random() < 0.4) {
+      const followCalls = random() < 0.5;
+      const { echo, late } = handlers(site);
+      const handler = random() < 0.5 ? echo! : late!;
+      mine.set(name, router.registerService(name, handler, { capacity, followCalls }));
+      return Promise.resolve();
+    }
+    if (random() < 0.4) {
       tally.count("capacity changed");
       registration.capacity = capacity;
-    } else {
-      tally.count("service withdrawn");
-      registration[Symbol.dispose]();
-      mine.delete(name);
+      return Promise.resolve();
     }
+    mine.delete(name);
+    if (random() < 0.5) return drain(site, registration);
+    tally.count("service withdrawn");
+    registration[Symbol.dispose]();
     return Promise.resolve();
   },
 };
+
+/** Takes no more calls, and ends when those that are served have ended. */
+async function drain(site: Site, registration: Registration): Promise<void> {
+  await site.ledger.attempt(site, {
+    kind: "drain",
+    timeout: DRAINED_WITHIN,
+    make: () => registration.drain(),
+    fault: () => registration.calls === 0 ? null : `${registration.calls} calls are served yet`,
+  });
+}
+
+/** Calls that the services of an application serve now, in words. */
+export function served(site: Site): string[] {
+  return [...registrations.get(site)?.values() ?? []].filter(({ calls }) => calls > 0)
+    .map(({ service, calls }) => `${calls} calls of "${service}"`);
+}

@@ -6,6 +6,7 @@
 
 import type { Router } from "../../../mod.ts";
 import type { Clock } from "../../../src/router/clock.ts";
+import type { Held } from "./held.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** One life of one router, as its application sees it. */
@@ -20,14 +21,21 @@ export interface Site {
   readonly random: () => number;
   /** Where calls are written down. */
   readonly ledger: Ledger;
+  /** What has to be let go of once nothing goes on. */
+  readonly held: Held;
   /**
    * How late something was, in ms, beside what it is forgiven: while a process stands still, none of
    * its timers runs.
    */
   lateness(due: number, done: number): number | Promise<number>;
+  /**
+   * Since when nothing has gone wrong anywhere, in ms, and a router of that address has run and
+   * could be reached; `null` if it is not so, or nobody can tell.
+   */
+  reachableSince(address: string): number | null;
 }
 
 /** Waits; for ever, if the process ends before. */
-export function sleep({ clock }: Site, duration: number): Promise<void> {
+export function sleep({ clock }: Pick<Site, "clock">, duration: number): Promise<void> {
   return new Promise((resolve) => void clock.schedule(clock.now() + duration, resolve));
 }

@@ -8,6 +8,7 @@ import { type Channel, Router } from "../../../mod.ts";
 import { Dialer } from "../../../src/router/dialer.ts";
 import { below, seededRandom } from "../../../src/testing/seeded_random.ts";
 import { Application } from "../load/application.ts";
+import { Held } from "../load/held.ts";
 import { Ledger } from "../load/ledger.ts";
 import type { Site } from "../load/site.ts";
 import type { Place } from "./connection.ts";
@@ -91,6 +92,7 @@ export class Life implements Site, Process {
   readonly life: string;
   readonly random: () => number;
   readonly ledger: Ledger;
+  readonly held: Held = new Held();
   /** The router's time, in which nothing may be left of it at its end. */
   readonly routerClock: ProcessClock;
   /** The application's. */
@@ -100,12 +102,14 @@ export class Life implements Site, Process {
   leaving: boolean = false;
   readonly #world: World;
   readonly #host: Host;
+  readonly #born: number;
   readonly #dialers: Map<HostPath, Dialer> = new Map();
 
   /** Constructs a new instance, which runs at once. */
   constructor(world: World, host: Host, number: number) {
     this.#world = world;
     this.#host = host;
+    this.#born = world.clock.now();
     this.life = `${host.address}#${number}`;
     this.random = seededRandom(below(world.random, 2 ** 32));
     this.routerClock = new ProcessClock(world.clock);
@@ -155,6 +159,14 @@ export class Life implements Site, Process {
   /** How late something was, beside what fell into the time in which the process stood still. */
   lateness(due: number, done: number): number {
     return done - Math.max(due, this.clock.resumedAt);
+  }
+
+  reachableSince(address: string): number | null {
+    const calm = this.#world.knownSince;
+    const life = this.#world.lives.find(({ router }) => router.address === address);
+    if (calm === null || life === undefined) return null;
+    const known = life === this || this.router.routes().some((route) => route.address === address);
+    return known ? Math.max(calm, life.#born) : null;
   }
 
   /** Stops the process. */

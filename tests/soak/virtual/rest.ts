@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Router } from "../../../mod.ts";
 import {
   inspectQuiet,
   Links,
@@ -13,6 +14,8 @@ import {
   type SimulatedNode,
   type SimulatedRouter,
 } from "../../../src/testing/mod.ts";
+import { LONGEST } from "../load/reliables.ts";
+import { served } from "../load/services.ts";
 import type { Host, Life } from "./host.ts";
 import type { World } from "./world.ts";
 
@@ -22,11 +25,8 @@ const CONVERGED_WITHIN = 240_000;
 /** How often that is looked at, in ms. */
 const LOOK = 2_000;
 
-/** How long all must go on knowing all, in ms. */
-const STABLE_FOR = 20_000;
-
-/** How long the longest call takes, in ms. */
-const LONGEST_CALL = 12_000;
+/** How long it may take until a service lets go of a caller that is gone, in ms. */
+const LET_GO = 45_000;
 
 /** How long ways may be beside the shortest, on average. */
 const STRETCH = 1.05;
@@ -39,28 +39,34 @@ const CONTEXTS = 16_384;
 
 /** Lets a world come to rest, and looks at it. Applications must have stopped. */
 export async function rest(world: World): Promise<void> {
-  const { tally } = world;
-  await world.run(LONGEST_CALL + 100);
-  noCallsOpen(world);
-  const start = world.clock.now();
+  const { tally, clock } = world;
+  const start = clock.now();
+  const faults = await converge(world);
+  for (const fault of faults) tally.violation(`at rest, ${fault}`);
+  await world.run(Math.max(0, start + LONGEST + LET_GO - clock.now()));
+  if (faults.length === 0) {
+    for (const fault of inspect(world)) tally.violation(`after a while at rest, ${fault}`);
+    await everybodyAnswers(world);
+  }
+  nothingOpen(world);
+}
+
+/** Waits until all know all; what is wrong, in words, if that does not come about. */
+async function converge(world: World): Promise<string[]> {
+  const { tally, clock } = world;
+  const start = clock.now();
   let faults = inspect(world);
-  while (faults.length > 0 && world.clock.now() < start + CONVERGED_WITHIN) {
+  while (faults.length > 0 && clock.now() < start + CONVERGED_WITHIN) {
     await world.run(LOOK);
     faults = inspect(world);
   }
-  const took = Math.round((world.clock.now() - start + LONGEST_CALL) / 1_000);
+  if (faults.length > 0) return faults;
+  world.knownSince = clock.now();
+  const took = Math.round((clock.now() - start) / 1_000);
   world.tell(`all know all after ${took} s`);
-  tally.counts["slowest convergence, in s"] = Math.max(
-    tally.counts["slowest convergence, in s"] ?? 0,
-    took,
-  );
-  if (faults.length === 0) {
-    await world.run(STABLE_FOR);
-    faults = inspect(world);
-  }
-  for (const fault of faults) tally.violation(`at rest, ${fault}`);
-  if (faults.length === 0) await everybodyAnswers(world);
-  noContextsOpen(world);
+  const slowest = "slowest convergence, in s";
+  tally.counts[slowest] = Math.max(tally.counts[slowest] ?? 0, took);
+  return [];
 }
 
 /** What is wrong, in words. */
@@ -116,12 +122,6 @@ function node(
   };
 }
 
-function noCallsOpen({ lives, clock, tally }: World): void {
-  for (const { life, ledger } of lives) {
-    for (const call of ledger.overdue(clock.now())) tally.violation(`${life}: ${call}`);
-  }
-}
-
 /** Everybody calls everybody who can be reached. */
 async function everybodyAnswers(world: World): Promise<void> {
   const { tally, lives } = world;
@@ -142,19 +142,31 @@ async function everybodyAnswers(world: World): Promise<void> {
   );
   await world.run(ANSWERED_WITHIN + 10);
   await Promise.race([Promise.all(calls), world.turn()]);
-  noCallsOpen(world);
 }
 
-/** As many contexts can be opened as there are. */
-function noContextsOpen({ lives, tally }: World): void {
-  for (const { router, life } of lives) {
-    const opened: number[] = [];
-    try {
-      for (;;) opened.push(router.registerContextHandler(() => {}));
-    } catch {
-      const open = CONTEXTS - opened.length;
-      if (open !== 0) tally.violation(`at rest, ${life} has ${open} contexts open`);
-    }
+/** No call is open, none is served, nothing is held, and as many contexts can be opened as there are. */
+function nothingOpen({ lives, tally, clock }: World): void {
+  for (const site of lives) {
+    const { router, life, ledger, held } = site;
+    const open = [
+      ...ledger.overdue(clock.now()),
+      ...held.words().map((what) => `${what} have not been let go of`),
+      ...served(site).map((what) => `${what} are still served`),
+    ];
+    if (ledger.open > 0) open.push(`${ledger.open} calls have not ended`);
+    const contexts = openContexts(router);
+    if (contexts > 0) open.push(`${contexts} contexts are open`);
+    for (const what of open) tally.violation(`at rest, ${life}: ${what}`);
+  }
+}
+
+function openContexts(router: Router): number {
+  const opened: number[] = [];
+  try {
+    for (;;) opened.push(router.registerContextHandler(() => {}));
+  } catch {
+    return CONTEXTS - opened.length;
+  } finally {
     for (const ctx of opened) router.releaseContext(ctx);
   }
 }

@@ -26,6 +26,8 @@ export class World {
   readonly paths: Set<HostPath> = new Set();
   readonly tally: Tally;
   readonly random: () => number;
+  /** Since when all know all, as nothing goes wrong; `null` if something may. */
+  knownSince: number | null = null;
   /** Is told what happens, line by line. */
   tell: (line: string) => void = () => {};
   /** Routers that have ever been, as long as somebody holds them. */
@@ -81,6 +83,7 @@ export class World {
   /** Lets applications do something. */
   work(): void {
     this.#resting = false;
+    this.knownSince = null;
     for (const { application } of this.lives) application.start();
   }
 
