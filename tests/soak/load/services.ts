@@ -47,8 +47,8 @@ function handlers(site: Site): Record<string, ServiceHandler> {
   };
 }
 
-/** How long a service may take to be drained, in ms: as long as a caller that is gone is waited for. */
-const DRAINED_WITHIN = 45_000;
+/** How long a service may take to be drained, in ms: callers may have to be found to be gone. */
+const DRAINED_WITHIN = 120_000;
 
 /** Registrations of services that come and go. */
 const registrations: WeakMap<Site, Map<string, Registration>> = new WeakMap();

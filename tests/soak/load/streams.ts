@@ -20,6 +20,9 @@ const MAX_REPLIES = 120;
 /** The longest pause between two replies, in ms. */
 const MAX_PAUSE = 200;
 
+/** Replies that may wait for a slow reader when the call has ended. */
+const WAITING = 10;
+
 /** Size of a reply that is not small, in bytes. */
 const LARGE = 12_000;
 
@@ -63,7 +66,7 @@ export const streams: Load = {
     const { how } = await ledger.attempt(site, {
       kind: options.reliable ? "reliable stream" : "stream",
       timeout,
-      grace: slowly, // A slow reader hears of the end when it reads on.
+      grace: WAITING * slowly, // A slow reader reads on when all is over.
       signal: options.signal,
       mayTimeOutEarly: options.idle !== undefined,
       async make() {

@@ -10,7 +10,7 @@ import { below, seededRandom } from "../../../src/testing/seeded_random.ts";
 import { Application } from "../load/application.ts";
 import { Held } from "../load/held.ts";
 import { Ledger } from "../load/ledger.ts";
-import type { Site } from "../load/site.ts";
+import { type Site, sleep } from "../load/site.ts";
 import type { Place } from "./connection.ts";
 import type { Machine, Path, Process } from "./path.ts";
 import { ProcessClock } from "./process_clock.ts";
@@ -27,6 +27,9 @@ const MAX_DIAL_DELAY = 4_000;
 
 /** What a router may take to close, beside the time in which its process stands still, in ms. */
 const CLOSE_TIMEOUT = 2_010;
+
+/** How long an application may look at something before it hears that its router has closed, in ms. */
+const SLOWEST_READER = 250;
 
 /** A path of the world. */
 export type HostPath = Path<Host>;
@@ -207,7 +210,7 @@ export class Life implements Site, Process {
     if (late > 0) {
       tally.violation(`${this.life} has taken ${(done - started).toFixed(0)} ms to close`);
     }
-    await this.#world.turn();
+    await sleep(this, SLOWEST_READER);
     if (this.ledger.open > 0) {
       tally.violation(`${this.life} has closed, and ${this.ledger.open} of its calls are open`);
     }
