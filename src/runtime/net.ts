@@ -44,6 +44,14 @@ import { isShared, networkOf, parseUrl, trimSlashes, UrlError, type UrlParts } f
 import type { WebSocketListenOptions } from "./websocket_server.ts";
 
 export {
+  announce,
+  type AnnounceOptions,
+  type Beacon,
+  type BeaconInterface,
+  discover,
+  type DiscoverOptions,
+} from "./beacon.ts";
+export {
   Dialer,
   DialerEvent,
   type DialerEventMap,
