@@ -15,7 +15,7 @@ import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
 export { connectTcp, connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
-export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
+export { listenWebSocket, type Verdict, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {

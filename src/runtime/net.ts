@@ -34,6 +34,8 @@ import type { Channel } from "../channel/channel.ts";
 import type { StreamChannel } from "../channel/stream_channel.ts";
 import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
 import { Dialer, type DialerOptions } from "../router/dialer.ts";
+import { checkLink } from "../router/link_key.ts";
+import type { LinkOptions } from "../router/link_options.ts";
 import type { Router } from "../router/router.ts";
 import type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 import type { WebSocketListenOptions } from "./websocket_server.ts";
@@ -45,6 +47,7 @@ export {
   type DialerOptions,
   type DialerState,
 } from "../router/dialer.ts";
+export type { AuthPolicy, LinkOptions, NetworkKey } from "../router/link_options.ts";
 
 /** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
 export interface ConnectOptions extends TlsConnectOptions {
@@ -62,8 +65,8 @@ export interface DialOptions extends DialerOptions {
   connect?: DialValue<Omit<ConnectOptions, "signal">>;
   /**
    * Whether another attempt is no use after this error. A URL that cannot be used always ends it;
-   * by default so do a certificate that is refused, by either side, and a permission that is
-   * missing. Platforms do not tell why a WebSocket was refused: that counts as temporary.
+   * by default so do a key, an address or a certificate that is refused, by either side, and a
+   * permission that is missing. Platforms do not tell why a WebSocket was refused: that counts as temporary.
    */
   isFatal?: (error: unknown) => boolean;
 }
@@ -73,7 +76,22 @@ export type DialValue<T> = T | ((signal: AbortSignal) => T | Promise<T>);
 
 /** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
 export interface ListenOptions
-  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path"> {}
+  extends Omit<TlsListenOptions, "cert" | "key">, Omit<WebSocketListenOptions, "path" | "verify"> {
+  /** What each channel is attached with. */
+  link?: LinkOptions;
+  /**
+   * Decides whether a WebSocket may connect, by a token in its URL, a cookie, any other header; see
+   * {@linkcode WebSocketListenOptions.verify}. Instead of `true` it may say what this one's link is
+   * attached with, beside and before the option `link`.
+   */
+  verify?: (request: Request) => LinkVerdict | Promise<LinkVerdict>;
+}
+
+/** Whether a WebSocket may connect; if it may, perhaps also what its link is attached with. */
+export type LinkVerdict = boolean | {
+  /** Only for this one. */
+  readonly link: LinkOptions;
+};
 
 /** Accepts connections until it is closed. */
 export interface UrlListener extends Listener {
@@ -81,10 +99,10 @@ export interface UrlListener extends Listener {
   readonly url: string;
 }
 
-/** What is given each channel: a router, or a function. */
-export type ChannelTarget = ((channel: Channel) => void) | {
+/** What is given each channel, and what it is to be attached with: a router, or a function. */
+export type ChannelTarget = ((channel: Channel, options: LinkOptions) => void) | {
   /** As a router has it. */
-  addChannel(channel: Channel): void;
+  addChannel(channel: Channel, options?: LinkOptions): void;
 };
 
 /** Every scheme, and whether it can be used where there are no sockets. */
@@ -172,8 +190,12 @@ export function dial(
   });
 }
 
-/** Codes of OpenSSL and its like for certificates that one side does not accept, or that are none. */
-const REFUSED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA|HANDSHAKE_FAILURE|_PEM_/;
+/**
+ * Our own code for who is not let in, and those of OpenSSL and its like for certificates that one
+ * side does not accept, or that are none.
+ */
+const REFUSED =
+  /^ERR_CHANNEL_AUTH$|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA|HANDSHAKE_FAILURE|_PEM_/;
 
 /** Whether the platform says that it will not, rather than that it could not. */
 function isRefusal(error: unknown): boolean {
@@ -189,7 +211,8 @@ function isRefusal(error: unknown): boolean {
  * @param url See the table at the top. Port 0 lets the system choose. A WebSocket's path, unless it
  *   is `/`, is the only one that accepts WebSockets.
  * @param target A router, or a function that is given each channel, to own.
- * @throws {TypeError} If the URL is none of those, if a certificate is missing, or in a browser.
+ * @throws {TypeError} If the URL is none of those, if a certificate is missing, if an option of the
+ *   link is of no use or cannot be held here, or in a browser.
  * @throws What the runtime's listen throws.
  */
 export async function listen(
@@ -202,14 +225,20 @@ export async function listen(
   if (sockets === null) {
     throw new TypeError(`Cannot listen on ${href} in a browser: a page can only connect`);
   }
-  const { cert, key, ...rest } = options;
+  const { cert, key, link, ...rest } = options;
   const secure = protocol === "tls+aln:" || protocol === "wss:";
   if (secure && (cert === undefined || key === undefined)) {
     throw new TypeError(`Cannot listen on ${href}: it needs the options cert and key`);
   }
-  const onChannel = (channel: Channel) => {
-    if (typeof target === "function") target(channel);
-    else target.addChannel(channel);
+  if (link !== undefined) checkLink(link);
+  if (link?.identity && !tellsIdentity(protocol, options)) {
+    const what = "link.identity needs a tls+aln: URL and the option ca, or wss: outside Bun";
+    throw new TypeError(`Cannot listen on ${href}: ${what}`);
+  }
+  const onChannel = (channel: Channel, own?: object) => {
+    const attachment: LinkOptions = { ...link, ...own };
+    if (typeof target === "function") target(channel, attachment);
+    else target.addChannel(channel, attachment);
   };
   const identity = secure ? { cert: cert!, key: key! } : {};
   const listener = protocol === "tcp+aln:"
@@ -224,6 +253,12 @@ export async function listen(
   const bound = new URL(href);
   bound.port = String(listener.address.port);
   return { ...listener, url: bound.href };
+}
+
+/** Whether a listener knows the certificates of who connects. */
+function tellsIdentity(protocol: string, { ca }: ListenOptions): boolean {
+  if (ca === undefined) return false;
+  return protocol === "tls+aln:" || protocol === "wss:" && !("Bun" in globalThis);
 }
 
 /** The parts of a URL that are of use here. */

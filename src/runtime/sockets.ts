@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Channel } from "../channel/channel.ts";
+import type { BaseChannel } from "../channel/base_channel.ts";
+import type { PeerCertificate } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 
 /** Where to connect to, or listen. */
@@ -52,10 +53,18 @@ export interface Listener extends AsyncDisposable {
 export const HANDSHAKE_TIMEOUT = 10_000;
 
 /**
- * Gives a channel to whoever is to own it. If that throws, the channel is closed, and the error is
- * reported as from any other listener: it is not ours to hide.
+ * Gives a channel that was accepted to whoever is to own it. If that throws, the channel is closed,
+ * and the error is reported as from any other listener: it is not ours to hide.
+ *
+ * @param peer The certificate that the peer has shown.
  */
-export function handOver<C extends Channel>(channel: C, onChannel: (channel: C) => void): void {
+export function handOver<C extends BaseChannel<unknown>>(
+  channel: C,
+  onChannel: (channel: C) => void,
+  peer: PeerCertificate | null = null,
+): void {
+  channel.side = "accepted";
+  channel.peer = peer;
   try {
     onChannel(channel);
   } catch (error) {
