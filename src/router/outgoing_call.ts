@@ -371,6 +371,7 @@ export class OutgoingCall {
 
   #waitForReply(): void {
     const { idle, dst } = this.#setup;
+    // It may wait already: a reader may ask for more while it is given something.
     if (idle === Infinity || this.#cancelIdle !== null) return;
     const { clock } = this.#host;
     this.#cancelIdle = clock.schedule(clock.now() + idle, () => {

@@ -41,14 +41,13 @@ const SOURCES: [what: string, source: () => PacketDataStream][] = [
       },
     })],
   ["an iterable with the least there can be", () => ({
-    [Symbol.asyncIterator]() {
+    [Symbol.asyncIterator]: () => {
       const words = ["one", "two", "three"];
       return {
         next: () => {
           const value = words.shift();
-          return Promise.resolve(
-            value === undefined ? { done: true, value } : { done: false, value },
-          );
+          const result = { done: value === undefined, value } as IteratorResult<string>;
+          return Promise.resolve(result);
         },
       };
     },
