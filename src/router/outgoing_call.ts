@@ -252,7 +252,6 @@ export class OutgoingCall {
       this.#uploading = null;
       this.#conversation?.push(callFrame(CALL.end));
     } catch (error) {
-      this.#uploading = null;
       this.fail(error);
     }
   }
