@@ -50,6 +50,7 @@ export {
   type WebSocketChannelOptions,
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
+export type { DropReason } from "./src/mesh/drop_reason.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
 export type { LinkLimits } from "./src/mesh/rate_limits.ts";
@@ -57,6 +58,7 @@ export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   RouteEvent,
   type RouterEventMap,

@@ -6,6 +6,7 @@
 
 import type { AlnError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
+import type { DropReason } from "./drop_reason.ts";
 
 /** Names one link; never used again after the link is down. */
 export type LinkId = number;
@@ -36,8 +37,18 @@ export type Effect =
   | { readonly kind: "transmit"; readonly link: LinkId; readonly packet: Packet }
   /** Hand this packet to a service or context of this router. */
   | { readonly kind: "deliver"; readonly packet: Packet }
-  /** Tell that something was dropped: a packet, or (`null`) more than the tables may hold. */
-  | { readonly kind: "drop"; readonly packet: Packet | null; readonly error: AlnError }
+  /**
+   * Tell that something was dropped: a packet, or (`null`) several of a kind, `count` of them.
+   * `link`: the one over which it came, or was to go.
+   */
+  | {
+    readonly kind: "drop";
+    readonly packet: Packet | null;
+    readonly error: AlnError;
+    readonly reason: DropReason;
+    readonly link?: LinkId;
+    readonly count?: number;
+  }
   /**
    * Tell that a route changed. `held`: there is none for the moment, but one is being looked for;
    * packets wait meanwhile, and nobody need be told.

@@ -104,7 +104,7 @@ export class Mesh {
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
-    else this.#data.carry(packet, neighbour, now);
+    else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
     return this.#take();
   }
 
@@ -250,7 +250,7 @@ export class Mesh {
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);
-    this.#effects.push({ kind: "drop", packet, error });
+    this.#effects.push({ kind: "drop", packet, error, reason: "field" });
   }
 
   #take(): Effect[] {
