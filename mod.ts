@@ -74,6 +74,7 @@ export type {
 } from "./src/router/handlers.ts";
 export type { LinkOptions } from "./src/router/link_options.ts";
 export { type RequestOptions, Router, type RouterOptions } from "./src/router/router.ts";
+export type { ChannelStats, RouterStats } from "./src/router/stats.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";

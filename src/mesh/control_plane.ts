@@ -251,6 +251,7 @@ export class ControlPlane {
 
   #drop(neighbour: Neighbour, error: ChannelError, now: number): void {
     const { link } = neighbour;
+    this.#tally.end(neighbour); // While the link is still there, for whoever counts.
     this.core.emit({ kind: "close", link, error });
     this.linkDown(link, now);
   }

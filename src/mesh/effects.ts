@@ -31,6 +31,26 @@ export interface ServiceInfo {
   capacity: number;
 }
 
+/**
+ * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
+ * though its link may still be up.
+ */
+export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
+
+/** Who is at the far end of a link. */
+export interface NeighbourInfo {
+  /** Its address; `""` while it has not said it. */
+  address: string;
+  /** What it is. */
+  kind: NeighbourKind;
+  /** What a hop over the link costs. */
+  cost: number;
+  /** How long a round trip takes, in ms, smoothed; 0 while that is not known. */
+  roundTrip: number;
+  /** Adverts that said again what had just been said, and were not read. */
+  repeats: number;
+}
+
 /** One thing that the mesh wants done, in the order in which it wants it. */
 export type Effect =
   /** Send this packet over this link. It may be shared with other effects: do not change it. */

@@ -12,9 +12,15 @@ import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
-import type { Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type {
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NeighbourKind } from "./state.ts";
 import type { MeshLinkOptions, MeshOptions } from "./options.ts";
 
 /** Added to the capacity of an instance that has no route for the moment. */
@@ -152,6 +158,21 @@ export class Mesh {
       if (destination.selected !== null) routes.push(routeInfo(destination));
     }
     return routes;
+  }
+
+  /** How many routers can be reached, and how many instances of services can be used. */
+  counts(): { routes: number; services: number } {
+    let routes = 0;
+    for (const { selected } of this.#control.core.routes.values()) if (selected !== null) routes++;
+    return { routes, services: this.#control.core.services.size };
+  }
+
+  /** Who is at the far end of a link; `null` if it is down. */
+  neighbour(link: LinkId): NeighbourInfo | null {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour === undefined) return null;
+    const { address, kind, cost, roundTrip, repeats } = neighbour;
+    return { address, kind, cost, roundTrip, repeats };
   }
 
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */

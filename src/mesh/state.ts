@@ -11,7 +11,7 @@ import type { AlnError } from "../errors.ts";
 import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
 import type { DropReason } from "./drop_reason.ts";
-import type { LinkId } from "./effects.ts";
+import type { LinkId, NeighbourKind } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
 import type { Meters } from "./rate_limits.ts";
 import { hashName, precedes } from "./sequence.ts";
@@ -113,12 +113,6 @@ export class Destination {
 
 /** Name of a service → its capacity. */
 export type Capacities = Map<string, number>;
-
-/**
- * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
- * though its link may still be up.
- */
-export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
 
 /** A request for a fresher route, on its way to a neighbour. */
 export interface SequenceRequest {

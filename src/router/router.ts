@@ -7,6 +7,7 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
+import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
@@ -30,11 +31,13 @@ import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   RouteEvent,
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { LinkCounters, type RouterStats } from "./stats.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of {@linkcode Router.request}. */
@@ -74,6 +77,7 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  counters: LinkCounters;
 }
 
 /** What became of a packet that the application sent. */
@@ -133,6 +137,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #onCapacity: ((service: string, capacity: number, address: string) => void) | null = null;
   #closing: Promise<void> | null = null;
   readonly #ending: AbortController = new AbortController();
+  readonly #drops: Record<DropReason, number> = noDrops();
+  readonly #start: number;
 
   /**
    * Constructs a new instance.
@@ -146,6 +152,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     checkName("address", address);
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
+    this.#start = this.#clock.now();
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
@@ -178,18 +185,23 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       throw new TypeError("Cannot add channel: it is attached already");
     }
     if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel };
+    const counters = new LinkCounters(this.#clock.now());
+    const link: Link = { id: this.#nextLink++, channel, counters };
     this.#links.set(link.id, link);
     this.#byChannel.set(channel, link);
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
     const effects = this.#mesh.linkUp(link.id, this.#clock.now(), options);
-    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
+    channel.onDrop = (error, packet, count) => {
+      const reason = packet !== null && error instanceof PacketError ? "field" : undefined;
+      this.#report(new DropEvent(packet, error, { reason, count, channel }));
+    };
     channel.onPacket = (packet) => {
+      counters.packetsIn++;
       if (!this.#closing && this.#links.has(link.id)) {
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
       }
     };
-    channel.onClose = (reason) => this.#detach(link, reason);
+    channel.onClose = (reason) => this.#detach(link, reason, true);
     this.#apply(effects); // Last: the channel may answer, or close, before its send() returns.
   }
 
@@ -197,15 +209,19 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   removeChannel(channel: Channel): void {
     const link = this.#byChannel.get(channel);
     if (link === undefined) return;
-    this.#detach(link, undefined);
+    this.#detach(link, undefined, false);
     channel.close();
   }
 
-  #detach(link: Link, reason: unknown): void {
+  /** Lets go of a channel. Until it is closed, it may have packets to tell of that it has to drop. */
+  #detach(link: Link, reason: unknown, closed: boolean): void {
     if (!this.#links.delete(link.id)) return;
     const { channel } = link;
     this.#byChannel.delete(channel);
-    channel.onPacket = channel.onClose = channel.onDrop = null;
+    const forget = () => channel.onClose = channel.onDrop = null;
+    channel.onPacket = null;
+    if (closed) forget();
+    else channel.onClose = forget;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
     this.#apply(effects);
@@ -376,6 +392,33 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     return this.#mesh.services();
   }
 
+  /**
+   * What it has done so far, in numbers: a snapshot that is plain JSON.
+   *
+   * @example
+   * ```ts
+   * import { Router } from "@aln/mesh";
+   * import assert from "node:assert/strict";
+   *
+   * const router = new Router("a");
+   * assert.equal(router.stats().drops["no-route"], 0);
+   * await router.close();
+   * ```
+   */
+  stats(): RouterStats {
+    const now = this.#clock.now();
+    return {
+      address: this.address,
+      uptime: Math.round(now - this.#start),
+      ...this.#mesh.counts(),
+      contexts: this.#contexts.size,
+      drops: { ...this.#drops },
+      channels: [...this.#links.values()].map(({ id, channel, counters }) =>
+        counters.snapshot(id, channel, this.#mesh.neighbour(id), now)
+      ),
+    };
+  }
+
   // ── the end ───────────────────────────────────────────────────────────────
 
   /** Aborts when the router begins to close, with a {@linkcode ChannelError}. */
@@ -428,7 +471,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       const done = (reason?: unknown) => {
         cancelDrain();
         cancel();
-        this.#detach(link, reason);
+        this.#detach(link, reason, true);
         resolve();
       };
       const cancelDrain = this.#clock.schedule(start + DRAIN_TIMEOUT, leave);
@@ -463,8 +506,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #perform(effect: Effect, outcome: Outcome | null): void {
     switch (effect.kind) {
       case "transmit": {
+        const channel = this.#links.get(effect.link)?.channel;
         const error = this.#transmit(effect.link, effect.packet);
-        if (error !== null) this.#drop(effect.packet, error, outcome);
+        if (error !== null) this.#drop(effect.packet, error, outcome, { channel });
         else if (outcome) outcome.done = true;
         return;
       }
@@ -473,8 +517,11 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         effect.packet.trailer = null; // It was for us, not for the application.
         this.#news.push(() => this.#handlers.deliver(effect.packet));
         return;
-      case "drop":
-        return this.#drop(effect.packet, effect.error, outcome);
+      case "drop": {
+        const { packet, error, reason, count, link = 0 } = effect;
+        const channel = this.#links.get(link)?.channel;
+        return this.#drop(packet, error, outcome, { reason, count, channel });
+      }
       case "route":
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
@@ -482,7 +529,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       case "close": {
         const link = this.#links.get(effect.link);
         if (link === undefined) return;
-        this.#detach(link, effect.error);
+        this.#detach(link, effect.error, false);
         return link.channel.close(effect.error);
       }
       case "conflict":
@@ -499,19 +546,27 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
     let error: ChannelError;
     try {
-      if (link.channel.send(packet) !== false) return null;
+      if (link.channel.send(packet) !== false) {
+        link.counters.packetsOut++;
+        return null;
+      }
       error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
       if (packet.net === 0) return error;
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
     }
-    this.#detach(link, error); // It must not keep routes it cannot carry.
+    this.#detach(link, error, false); // It must not keep routes it cannot carry.
     link.channel.close(); // In order: it may be doing just that, with data yet to go out.
     return error;
   }
 
-  #drop(packet: Packet | null, error: AlnError, outcome: Outcome | null): void {
-    const drop = new DropEvent(packet, error);
+  #drop(
+    packet: Packet | null,
+    error: AlnError,
+    outcome: Outcome | null,
+    details: DropDetails,
+  ): void {
+    const drop = new DropEvent(packet, error, details);
     if (outcome) return void outcome.drops.push(drop);
     if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
       this.#news.push(() => this.#calls.dropped(packet, error));
@@ -537,8 +592,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   // ── telling the application ───────────────────────────────────────────────
 
-  /** Tells an event, in its turn. */
-  #report(event: Event): void {
+  /** Counts a drop, and tells of it in its turn. */
+  #report(event: DropEvent): void {
+    this.#drops[event.reason] += event.count;
+    if (event.channel) this.#byChannel.get(event.channel)?.counters.dropped(event);
     this.#news.push(() => this.dispatchEvent(event));
     this.#tell();
   }

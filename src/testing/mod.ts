@@ -53,8 +53,15 @@ export {
   tree,
 } from "./topologies.ts";
 export { Traffic } from "./traffic.ts";
-export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
-export type { NeighbourKind } from "../mesh/state.ts";
+export type { DropReason } from "../mesh/drop_reason.ts";
+export type {
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "../mesh/effects.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
 export type { MeshLinkOptions, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
 export type { LinkLimits } from "../mesh/rate_limits.ts";
