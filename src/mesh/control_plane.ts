@@ -15,6 +15,7 @@ import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
 import { Budget } from "./budget.ts";
 import { Choice } from "./choice.ts";
+import { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import type { Effect, LinkId } from "./effects.ts";
 import { Identity } from "./identity.ts";
@@ -50,6 +51,7 @@ export class ControlPlane {
   readonly #burst: number;
   readonly #announcer: Announcer;
   readonly #links: Links;
+  readonly #contests: Contests;
   readonly #services: ServicePlane;
   readonly #ownKind: OwnKind;
   readonly #upkeep: Upkeep;
@@ -90,8 +92,14 @@ export class ControlPlane {
     this.border = new LegacyBorder(core, {
       reselect: (destination, now) => this.choice.reselect(destination, now),
       refresh: (destination, now) => this.#services.refresh(destination, now),
-      query: (neighbour, now) => this.#links.query(neighbour, now),
+      query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
       named: (neighbour, now) => this.#links.named(neighbour, now),
+      claimed: (destination, now) => this.#contests.claimed(destination, now),
+      judged: (neighbour, now) => {
+        this.choice.reconsider(neighbour, now);
+        this.#contests.settle(neighbour.address, now);
+      },
+      drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
     }, {
       removal: options.removal ?? "reannounce",
       repair: options.repair ?? true,
@@ -108,6 +116,7 @@ export class ControlPlane {
     const links = new Links(core, announcer, this.border, {
       forgetOffers: (neighbour, now) => choice.forgetOffers(neighbour, now),
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
+      settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
@@ -116,6 +125,11 @@ export class ControlPlane {
     this.#services = services;
     this.choice = choice;
     this.#links = links;
+    this.#contests = new Contests(
+      core,
+      announcer,
+      (neighbour, now) => links.challenge(neighbour, now),
+    );
     this.#ownKind = new OwnKind(core, {
       announcer,
       searches,
@@ -123,6 +137,7 @@ export class ControlPlane {
       choice,
       lives,
       links,
+      contests: this.#contests,
       part,
     });
     this.#upkeep = new Upkeep(core, announcer, choice, lives);

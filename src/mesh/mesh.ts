@@ -64,6 +64,7 @@ export class Mesh {
     control.choice.watcher = {
       found: (destination, now) => data.release(destination, now),
       lost: (destination) => data.lost(destination),
+      resumed: (neighbour, now) => data.resume(neighbour, now),
     };
     this.#control = control;
     this.#data = data;
@@ -107,6 +108,7 @@ export class Mesh {
     const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
+    neighbour.heard++;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
     else this.#data.carry(packet, neighbour, now);
     return this.#take();
