@@ -14,6 +14,7 @@ import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
 import { Choice } from "./choice.ts";
+import { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import { reasonOf } from "./drop_reason.ts";
 import { DropTally } from "./drop_tally.ts";
@@ -55,6 +56,7 @@ export class ControlPlane {
   readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
+  readonly #contests: Contests;
   readonly #services: ServicePlane;
   readonly #ownKind: OwnKind;
   readonly #upkeep: Upkeep;
@@ -106,8 +108,14 @@ export class ControlPlane {
       {
         reselect: (destination, now) => this.choice.reselect(destination, now),
         refresh: (destination, now) => this.#services.refresh(destination, now),
-        query: (neighbour, now) => this.#links.query(neighbour, now),
+        query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
         named: (neighbour, now) => this.#links.named(neighbour, now),
+        claimed: (destination, now) => this.#contests.claimed(destination, now),
+        judged: (neighbour, now) => {
+          this.choice.reconsider(neighbour, now);
+          this.#contests.settle(neighbour.address, now);
+        },
+        drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
       },
       this.floods,
       tally,
@@ -128,6 +136,7 @@ export class ControlPlane {
     const links = new Links(core, announcer, this.border, {
       forgetOffers: (neighbour, now) => choice.forgetOffers(neighbour, now),
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
+      settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
@@ -136,6 +145,11 @@ export class ControlPlane {
     this.#services = services;
     this.choice = choice;
     this.#links = links;
+    this.#contests = new Contests(
+      core,
+      announcer,
+      (neighbour, now) => links.challenge(neighbour, now),
+    );
     this.#ownKind = new OwnKind(core, {
       announcer,
       searches,
@@ -145,6 +159,7 @@ export class ControlPlane {
       links,
       floods: this.floods,
       tally,
+      contests: this.#contests,
       part,
     });
     this.#upkeep = new Upkeep(core, announcer, choice, lives);

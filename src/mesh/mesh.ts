@@ -68,6 +68,7 @@ export class Mesh {
     control.choice.watcher = {
       found: (destination, now) => data.release(destination, now),
       lost: (destination) => data.lost(destination),
+      resumed: (neighbour, now) => data.resume(neighbour, now),
     };
     this.#control = control;
     this.#data = data;
@@ -111,6 +112,7 @@ export class Mesh {
     const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
+    neighbour.heard++;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
     else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
     return this.#take();

@@ -139,6 +139,7 @@ export function randomHello(chance: Chance): Hello {
     maxFrame: randomNumber(chance, 0xffff),
     maxRoutes: randomNumber(chance, 0xffff_ffff),
     seen: chance.oneIn(2) ? session() : "",
+    also: chance.oneIn(2) ? session() : "",
   };
 }
 
