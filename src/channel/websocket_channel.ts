@@ -143,7 +143,8 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
         throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
       }
       this.received(message.length);
-      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+      const onDrop = (error: PacketError) => this.drop(error);
+      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
       this.drop(error);
@@ -181,6 +182,7 @@ export async function connectWebSocket(
   options.signal?.throwIfAborted();
   const socket = new WebSocket(url);
   const channel = new WebSocketChannel(socket, options);
+  channel.side = "opened";
   const opened = new Promise<void>((resolve) => {
     socket.addEventListener("open", () => resolve(), { once: true });
   });
