@@ -31,7 +31,16 @@
 export * from "./src/errors.ts";
 export { BaseChannel } from "./src/channel/base_channel.ts";
 export { ByteChannel } from "./src/channel/byte_channel.ts";
-export type { ByteDuplex, Channel, ChannelOptions, PacketDuplex } from "./src/channel/channel.ts";
+export type {
+  ByteDuplex,
+  Channel,
+  ChannelCounters,
+  ChannelOptions,
+  ChannelSide,
+  OverflowPolicy,
+  PacketDuplex,
+  PeerCertificate,
+} from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
@@ -43,12 +52,17 @@ export {
   type WebSocketChannelOptions,
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
+export type { DropReason } from "./src/mesh/drop_reason.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
-export type { MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "./src/mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
+export type { LinkLimits } from "./src/mesh/rate_limits.ts";
+export type { LinkIdentity } from "./src/router/admission.ts";
 export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   FallbackEvent,
   type FallbackReason,
@@ -72,8 +86,10 @@ export type {
   ServiceHandler,
 } from "./src/router/incoming_call.ts";
 export type { Registration, ServiceOptions } from "./src/router/local_service.ts";
+export type { AuthPolicy, LinkOptions, NetworkKey } from "./src/router/link_options.ts";
 export { ReplyStream } from "./src/router/reply_stream.ts";
 export { Router, type RouterOptions } from "./src/router/router.ts";
+export type { ChannelStats, RouterStats } from "./src/router/stats.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";

@@ -63,10 +63,14 @@ export type ChannelErrorCode =
   | "ERR_CHANNEL_CLOSED"
   /** The send queue is full: wait for `drained()`, or send less. */
   | "ERR_CHANNEL_FULL"
+  /** The policy or the gate of the link does not let it through. */
+  | "ERR_CHANNEL_REFUSED"
   /** The peer sends what no router should, such as more than the tables may hold. */
   | "ERR_CHANNEL_PROTOCOL"
   /** The peer says that something is wrong on its side. */
-  | "ERR_CHANNEL_PEER";
+  | "ERR_CHANNEL_PEER"
+  /** One side does not let the other in: a wrong key, or none, or an address that is not its own. */
+  | "ERR_CHANNEL_AUTH";
 
 /** Something is wrong with one link, not with what was sent over it. */
 export class ChannelError extends Error {

@@ -6,11 +6,24 @@
  */
 
 import { type AlnError, ChannelError, type PacketError } from "../errors.ts";
-import type { Packet } from "../wire/packet.ts";
-import type { Channel, ChannelOptions } from "./channel.ts";
+import { Packet } from "../wire/packet.ts";
+import type {
+  Channel,
+  ChannelCounters,
+  ChannelOptions,
+  ChannelSide,
+  OverflowPolicy,
+  PeerCertificate,
+} from "./channel.ts";
 import { SendQueue } from "./send_queue.ts";
+import { StallWatch } from "./stall_watch.ts";
 
 const HIGH_WATER = 1 << 20; // bytes
+
+/** How long the transport may take nothing, in ms. */
+const STALL_TIMEOUT = 8_000;
+
+const OVERFLOW_POLICIES: OverflowPolicy[] = ["refuse", "drop-oldest", "drop-newest", "close"];
 
 /** How long an orderly end may take before it is cut short, in ms. */
 const CLOSE_TIMEOUT = 1_000;
@@ -25,7 +38,7 @@ interface Waiter {
 }
 
 /**
- * A channel but for its transport. To make one, extend it with the four protected methods; to see
+ * A channel but for its transport. To make one, extend it with the four abstract methods; to see
  * whether it keeps the contract, run `channelConformance` of `@aln/mesh/testing` on it.
  *
  * `Unit` is what a packet is encoded as: bytes, text, or the packet itself.
@@ -33,10 +46,22 @@ interface Waiter {
 export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /** Settles once the channel has closed, with the reason if it was not orderly. Never rejects. */
   readonly closed: Promise<unknown>;
-  /** Told of what arrived and was no packet, or was lost on its way out. */
-  onDrop: ((error: AlnError, packet: Packet | null) => void) | null = null;
+  /** What it has carried so far. */
+  readonly counters: Readonly<ChannelCounters>;
+  /**
+   * Told of what arrived and was no packet, or was lost on its way out. With no packet at hand, it
+   * may stand for several: `count`, 1 unless said otherwise.
+   */
+  onDrop: ((error: AlnError, packet: Packet | null, count?: number) => void) | null = null;
+  /** Which side this is; set by whoever has opened or accepted the connection. */
+  side: ChannelSide | undefined = undefined;
+  /** The peer's verified certificate; set by whoever has opened or accepted the connection. */
+  peer: PeerCertificate | null = null;
 
+  readonly #counters: ChannelCounters = { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
   readonly #queue: SendQueue<Unit>;
+  readonly #overflow: OverflowPolicy;
+  readonly #stall: StallWatch;
   readonly #signal: AbortSignal | undefined;
   #state: "open" | "closing" | "closed" = "open";
   #reason: unknown = undefined;
@@ -47,9 +72,27 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #settle!: (reason: unknown) => void;
 
-  /** Constructs a new instance. */
+  /**
+   * Constructs a new instance.
+   *
+   * @throws {TypeError} If `overflow` is no policy.
+   * @throws {RangeError} If `highWater` or `stallTimeout` is not above 0.
+   */
   constructor(options: ChannelOptions = {}) {
-    this.#queue = new SendQueue(options.highWater ?? HIGH_WATER);
+    const { highWater = HIGH_WATER, overflow = "refuse", stallTimeout = STALL_TIMEOUT } = options;
+    if (!OVERFLOW_POLICIES.includes(overflow)) {
+      throw new TypeError(`Cannot accept overflow: "${overflow}" is no policy`);
+    }
+    checkPositive("highWater", highWater);
+    checkPositive("stallTimeout", stallTimeout);
+    this.counters = this.#counters;
+    this.#queue = new SendQueue(highWater);
+    this.#overflow = overflow;
+    this.#stall = new StallWatch(stallTimeout, {
+      waits: () => this.#state === "open" && this.#queue.bytes > 0,
+      progress: () => this.progress(),
+      stalled: () => this.close(stalledError(stallTimeout)),
+    });
     this.closed = new Promise((resolve) => this.#settle = resolve);
     this.#signal = options.signal;
     if (this.#signal?.aborted) queueMicrotask(this.#abort);
@@ -80,7 +123,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   /** Bytes that wait to be sent. */
   get bufferedBytes(): number {
-    return this.#queue.bytes;
+    return this.#state === "closed" ? 0 : this.#queue.bytes;
   }
 
   /** Whether packets can be sent. */
@@ -91,8 +134,9 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /**
    * Queues one packet, which the caller may go on using. Never throws and never blocks.
    *
-   * @returns `false` if it was refused: the queue is full, or the channel closed. A packet whose
-   *   fields do not fit is refused too, and told to `onDrop`.
+   * @returns `false` if it was refused: the queue is full, unless {@linkcode ChannelOptions.overflow}
+   *   says otherwise, or the channel closed. A packet whose fields do not fit is refused too, and told
+   *   to `onDrop`.
    */
   send(packet: Packet): boolean {
     if (this.#state !== "open") return false;
@@ -103,7 +147,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       this.drop(error as PacketError, packet);
       return false;
     }
-    return this.enqueue(unit, packet.net !== 0);
+    return this.enqueue(unit, packet.net !== 0, packet);
   }
 
   /**
@@ -134,7 +178,8 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   /**
    * Closes the channel; more than once is fine. Without a reason, what is queued is sent first,
-   * for at most a second; with one, it is dropped.
+   * for at most a second; with one, it is dropped. Packets of applications that were not sent are
+   * told to `onDrop`, all at once.
    */
   close(reason?: unknown): void {
     this.#early = []; // Whoever closes wants to hear no more; a peer that does may have been heard.
@@ -169,25 +214,39 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   protected abstract shut(reason?: unknown): void;
 
   /**
+   * Counts bytes that the transport has taken of what is not yet {@linkcode sent}, and of all before:
+   * a transport that is slow overrides it, so as not to be mistaken for one that is stuck. While
+   * nothing can be sent yet, it may return `NaN`, which is never the same.
+   */
+  protected progress(): number {
+    return 0;
+  }
+
+  /**
    * Queues something encoded. What is control traffic goes first, and if there is no room for it,
    * the channel closes.
    *
+   * @param packet What was encoded, to be told if it is dropped.
    * @returns `false` if there is no room.
    */
-  protected enqueue(unit: Unit, control: boolean): boolean {
-    const admission = this.#queue.push(unit, this.sizeOf(unit), control);
+  protected enqueue(unit: Unit, control: boolean, packet: Packet | null = null): boolean {
+    const size = this.sizeOf(unit);
+    const admission = this.#queue.push(unit, size, control);
+    if (admission === "full") return this.#overflows(unit, size, packet);
     if (admission === "overrun") {
-      const what = "its queue cannot even hold what routers tell each other";
-      this.close(new ChannelError("ERR_CHANNEL_FULL", `Cannot keep channel: ${what}`));
-    } else if (admission === "queued") {
-      this.flush();
+      this.close(fullError("keep channel", "cannot even hold what routers tell each other"));
+      return false;
     }
-    return admission === "queued";
+    this.flush();
+    this.#stall.start();
+    return true;
   }
 
   /** Takes the next packet to send, control traffic first. */
   protected next(): Unit | undefined {
-    return this.#queue.shift()?.unit;
+    const unit = this.#queue.shift()?.unit;
+    if (unit !== undefined) this.#counters.packetsOut++;
+    return unit;
   }
 
   /** Whether nothing waits to be taken. */
@@ -198,14 +257,22 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /** Says that so many bytes, taken with {@linkcode next}, have left. */
   protected sent(size: number): void {
     this.#queue.release(size);
+    this.#counters.bytesOut += size;
+    this.#stall.moved();
     if (this.#queue.bytes > 0) return;
     for (const waiter of [...this.#waiters]) waiter.resolve();
     if (this.#state === "closing") this.shut();
   }
 
+  /** Counts bytes that have arrived. */
+  protected received(size: number): void {
+    this.#counters.bytesIn += size;
+  }
+
   /** Hands on a packet that has arrived. */
   protected deliver(packet: Packet): void {
     if (this.#state !== "open") return;
+    this.#counters.packetsIn++;
     if (this.#onPacket !== null && this.#early.length === 0) this.#onPacket(packet);
     else if (this.#early.length < MAX_EARLY_PACKETS) this.#early.push(packet);
     else this.drop(new ChannelError("ERR_CHANNEL_FULL", "Cannot hold packet: no reader"), packet);
@@ -220,9 +287,9 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#reason ??= reason;
   }
 
-  /** Reports something that was dropped. */
-  protected drop(error: AlnError, packet: Packet | null = null): void {
-    this.onDrop?.(error, packet);
+  /** Reports something that was dropped, or, without a packet, several of a kind. */
+  protected drop(error: AlnError, packet: Packet | null = null, count: number = 1): void {
+    this.onDrop?.(error, packet, count);
   }
 
   /** Says that the transport has ended. The channel is closed from here on. */
@@ -231,8 +298,9 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#state = "closed";
     this.#reason ??= reason;
     clearTimeout(this.#closeTimer);
+    this.#stall.stop();
     this.#signal?.removeEventListener("abort", this.#abort);
-    this.#queue.clear();
+    this.#discard();
     for (const waiter of [...this.#waiters]) waiter.reject(closedError());
     this.#settle(this.#reason);
     this.#tellClosed();
@@ -242,9 +310,39 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   readonly #abort = (): void => this.close(this.#signal!.reason);
 
+  /** There is no room for a packet of an application. */
+  #overflows(unit: Unit, size: number, packet: Packet | null): boolean {
+    const error = fullError("queue packet", "is full");
+    switch (this.#overflow) {
+      case "refuse":
+        return false;
+      case "close":
+        this.close(fullError("keep channel", "is full"));
+        return false;
+      case "drop-oldest": {
+        const evicted = this.#queue.evict(size);
+        const admitted = this.#queue.push(unit, size, false) === "queued";
+        if (admitted) this.flush();
+        for (const old of evicted) this.drop(error, old instanceof Packet ? old : null);
+        if (!admitted) this.drop(error, packet);
+        return true;
+      }
+      case "drop-newest":
+        this.drop(error, packet);
+        return true;
+    }
+  }
+
+  /** Drops what waits. Packets of applications are told; what routers say means nothing any more. */
+  #discard(): void {
+    const count = this.#queue.clear();
+    if (count === 0) return;
+    const why = `the channel has closed, and ${count} had not been sent`;
+    this.drop(new ChannelError("ERR_CHANNEL_CLOSED", `Cannot send: ${why}`), null, count);
+  }
+
   #end(reason?: unknown): void {
     if (this.#state === "closed") return;
-    if (reason !== undefined) this.#queue.clear();
     if (this.#state === "open") {
       this.#state = "closing";
       this.#reason = reason;
@@ -252,13 +350,13 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     } else if (reason === undefined) {
       return; // It is closing already, and no worse for it.
     }
-    if (reason !== undefined) this.shut(reason);
-    else if (this.#queue.bytes === 0) this.shut();
+    if (reason !== undefined) this.#discard();
+    if (reason !== undefined || this.#queue.bytes === 0) this.shut(reason);
   }
 
   /** The peer does not let go: cut the link. */
   #expire(): void {
-    this.#queue.clear();
+    this.#discard();
     this.shut(
       new ChannelError("ERR_CHANNEL_CLOSED", "Cannot close channel in order: it takes too long"),
     );
@@ -276,6 +374,20 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#onClose = null;
     handler?.(this.#reason);
   }
+}
+
+function checkPositive(name: string, value: number): void {
+  if (value > 0) return;
+  throw new RangeError(`Cannot accept ${name}: ${value} is not above 0`);
+}
+
+function fullError(action: string, what: string): ChannelError {
+  return new ChannelError("ERR_CHANNEL_FULL", `Cannot ${action}: the channel's queue ${what}`);
+}
+
+function stalledError(timeout: number): ChannelError {
+  const why = `what waits has not moved for ${timeout} ms`;
+  return new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
 }
 
 function closedError(): ChannelError {

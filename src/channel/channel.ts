@@ -27,22 +27,86 @@ export interface Channel {
   onPacket: ((packet: Packet) => void) | null;
   /** Told once that the channel has closed, and why if it was not orderly. */
   onClose: ((reason?: unknown) => void) | null;
-  /** Told of what arrived and was no packet, or was lost on its way out. */
-  onDrop?: ((error: AlnError, packet: Packet | null) => void) | null;
+  /**
+   * Told of what arrived and was no packet, or was lost on its way out. With no packet at hand, it
+   * may stand for several: `count`, 1 unless said otherwise.
+   */
+  onDrop?: ((error: AlnError, packet: Packet | null, count?: number) => void) | null;
   /** Resolves when nothing is queued any more; rejects if the channel closes before. */
   drained?(options?: { signal?: AbortSignal }): Promise<void>;
+  /** Bytes that wait to be sent. */
+  readonly bufferedBytes?: number;
+  /** What it has carried so far. */
+  readonly counters?: Readonly<ChannelCounters>;
+  /** Which side this one is of a connection that has sides; absent where it is not known. */
+  readonly side?: ChannelSide;
+  /**
+   * The certificate that the peer has shown and the runtime has verified; absent or `null` if there
+   * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
+   */
+  readonly peer?: PeerCertificate | null;
 }
+
+/** Whether this side has opened a connection or accepted it. */
+export type ChannelSide = "opened" | "accepted";
+
+/** What a verified certificate says of the peer. */
+export interface PeerCertificate {
+  /** Its common names and DNS names, as they are written there; a wildcard is not expanded. */
+  readonly names: readonly string[];
+  /** SHA-256 of the certificate: pairs of hexadecimal digits with colons between. */
+  readonly fingerprint: string;
+}
+
+/** What a channel has carried since it was made. */
+export interface ChannelCounters {
+  /** Packets that have arrived. */
+  packetsIn: number;
+  /** Packets that its transport has taken. */
+  packetsOut: number;
+  /** Bytes that have arrived: all of them, if there is a transport below that counts in bytes. */
+  bytesIn: number;
+  /** Bytes that its transport has taken. */
+  bytesOut: number;
+}
+
+/**
+ * What becomes of application data for which a channel's queue has no room:
+ *
+ * - `"refuse"`: `send` returns `false`, and the caller may wait for `drained()`.
+ * - `"drop-oldest"`: what has waited longest makes room, for data of which the latest counts.
+ * - `"drop-newest"`: it is dropped, though `send` returns `true`.
+ * - `"close"`: the channel closes with `ERR_CHANNEL_FULL`, if half a stream is worse than none.
+ *
+ * What is dropped is told to `onDrop`, packet by packet. What the transport has taken is not
+ * dropped, and what routers tell each other neither.
+ */
+export type OverflowPolicy = "refuse" | "drop-oldest" | "drop-newest" | "close";
 
 /** Options of every channel of this library. */
 export interface ChannelOptions {
   /**
-   * Bytes that may wait to be sent. Beyond it `send` refuses application data; what routers tell
-   * each other may take as much again, and then the channel closes: a link that cannot carry
-   * routes must not keep them.
+   * Bytes that may wait to be sent. Beyond it {@linkcode ChannelOptions.overflow} says what becomes
+   * of application data; what routers tell each other may take as much again, and then the channel
+   * closes: a link that cannot carry routes must not keep them.
    *
    * @default {1048576}
    */
   highWater?: number;
+  /**
+   * What becomes of application data when the queue is full.
+   *
+   * @default {"refuse"}
+   */
+  overflow?: OverflowPolicy;
+  /**
+   * How long something may wait while the transport takes nothing, in ms; then the channel closes,
+   * at most a quarter later. `Infinity` for never. A line that is slow, but moves, is not closed;
+   * over a network whose buffers are large beside its speed, that cannot always be seen.
+   *
+   * @default {8000}
+   */
+  stallTimeout?: number;
   /**
    * Understand the known damaged encodings of other peers, too.
    *
@@ -59,6 +123,11 @@ export interface ByteDuplex {
   readonly readable: ReadableStream<Uint8Array>;
   /** What the peer is sent. */
   readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Bytes that have been taken of a chunk whose write is not done, and of all before it: so that a
+   * slow line is not mistaken for one that is stuck.
+   */
+  readonly taken?: number;
 }
 
 /** A stream of packets in both directions. */

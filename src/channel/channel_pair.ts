@@ -16,6 +16,10 @@ class PairChannel extends BaseChannel<Packet> {
   #peer: PairChannel | null = null;
   #scheduled: boolean = false;
 
+  constructor(options: ChannelOptions) {
+    super({ ...options, stallTimeout: Infinity }); // What is queued moves with the next microtask.
+  }
+
   static join(a: PairChannel, b: PairChannel): void {
     a.#peer = b;
     b.#peer = a;
@@ -36,8 +40,10 @@ class PairChannel extends BaseChannel<Packet> {
     queueMicrotask(() => {
       this.#scheduled = false;
       for (let packet; (packet = this.next()) !== undefined;) {
+        const size = packetSize(packet);
+        this.#peer!.received(size);
         this.#peer!.deliver(packet);
-        this.sent(packetSize(packet));
+        this.sent(size);
       }
     });
   }

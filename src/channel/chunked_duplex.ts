@@ -9,6 +9,8 @@ import type { ByteDuplex } from "./channel.ts";
 
 /** A line as streams, and the side of it that faces the line. */
 export interface ChunkedDuplex extends ByteDuplex {
+  /** Bytes that the line has taken. */
+  readonly taken: number;
   /** Hands on bytes that have arrived, and that it may keep. */
   push(chunk: Uint8Array): void;
   /** Says that the line has ended, and why if it was not orderly. */
@@ -58,6 +60,7 @@ export function chunkedDuplex(
 ): ChunkedDuplex {
   const { mtu = SMALLEST_MTU, release } = options;
   let input: ReadableStreamDefaultController<Uint8Array> | null;
+  let taken = 0;
   const end = (reason?: unknown) => {
     if (input && reason === undefined) input.close();
     else input?.error(reason);
@@ -76,11 +79,16 @@ export function chunkedDuplex(
       start: ({ signal }) => signal.addEventListener("abort", () => end(signal.reason)),
       async write(chunk) {
         for (let at = 0; input && at < chunk.length; at += mtu) {
-          await write(chunk.slice(at, at + mtu));
+          const part = chunk.slice(at, at + mtu);
+          await write(part);
+          taken += part.length;
         }
       },
       close: () => end(),
     }),
+    get taken() {
+      return taken;
+    },
     push: (chunk) => input?.enqueue(chunk),
     end,
   };

@@ -23,6 +23,7 @@ export interface OutgoingChunk<Out> {
 export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
   readonly #reader: ReadableStreamDefaultReader<In>;
   readonly #writer: WritableStreamDefaultWriter<Out>;
+  readonly #duplex: { readonly taken?: number };
   #writing: boolean = false;
   #ending: boolean = false;
   #inputOpen: boolean = true;
@@ -30,10 +31,15 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
 
   /** Constructs a new instance, which owns both streams. */
   constructor(
-    duplex: { readonly readable: ReadableStream<In>; readonly writable: WritableStream<Out> },
+    duplex: {
+      readonly readable: ReadableStream<In>;
+      readonly writable: WritableStream<Out>;
+      readonly taken?: number;
+    },
     options: ChannelOptions = {},
   ) {
     super(options);
+    this.#duplex = duplex;
     this.#reader = duplex.readable.getReader();
     this.#writer = duplex.writable.getWriter();
     this.#writer.closed.catch((error) => this.#fail(error));
@@ -59,6 +65,11 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
     if (this.#writing) return;
     this.#writing = true;
     queueMicrotask(() => this.#write()); // What is sent in this turn goes out together.
+  }
+
+  /** What the writable has taken bit by bit, if it says so. */
+  protected override progress(): number {
+    return this.#duplex.taken ?? 0;
   }
 
   /** Ends both streams. */

@@ -51,8 +51,8 @@ const EVENTS = ["message", "messageerror", "close"];
  *
  * Bytes are copied, not transferred: packets are small, and detaching a buffer costs more than
  * copying it. Closing the channel closes a `MessagePort`, but never ends a worker. A worker that is
- * terminated says nothing: the channel then closes once nothing fits into its queue, so close it
- * first. Inside a worker, make the channel before the first `await`: messages do not wait longer.
+ * terminated says nothing: the channel then closes once packets have waited for it too long, so
+ * close it first. Inside a worker, make the channel before the first `await`: messages do not wait longer.
  *
  * Node's own `Worker` has listeners of another shape: give it one end of a `MessageChannel`.
  *
@@ -138,6 +138,7 @@ export class MessagePortChannel extends BaseChannel<Bytes> {
     let packet: Packet;
     try {
       if (!(data instanceof Uint8Array)) throw refused("it is not bytes");
+      this.received(data.length);
       this.#taken += data.length;
       if (this.#taken >= ACKNOWLEDGED) {
         this.#post(this.#taken);

@@ -45,6 +45,7 @@ export class PacketStreamChannel extends DuplexChannel<Packet, Packet> {
 
   /** Takes a packet. */
   protected override receive(packet: Packet): void {
+    this.received(packetSize(packet));
     this.deliver(packet);
   }
 }

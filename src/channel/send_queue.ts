@@ -20,6 +20,8 @@ export class SendQueue<Unit> {
   readonly #control: Lane<Unit> = new Lane();
   readonly #data: Lane<Unit> = new Lane();
   #bytes: number = 0;
+  /** Those of them that are data, and wait. */
+  #dataBytes: number = 0;
 
   /** Constructs a new instance. */
   constructor(highWater: number) {
@@ -33,7 +35,7 @@ export class SendQueue<Unit> {
 
   /** Whether nothing waits to be taken. */
   get empty(): boolean {
-    return this.#control.empty && this.#data.empty;
+    return this.#control.length === 0 && this.#data.length === 0;
   }
 
   /** Admits a unit, if there is room. A single one always fits into an empty queue. */
@@ -41,13 +43,30 @@ export class SendQueue<Unit> {
     const limit = control ? 2 * this.#highWater : this.#highWater;
     if (this.#bytes > 0 && this.#bytes + size > limit) return control ? "overrun" : "full";
     this.#bytes += size;
+    if (!control) this.#dataBytes += size;
     (control ? this.#control : this.#data).push({ unit, size });
     return "queued";
   }
 
+  /**
+   * Takes the oldest data out until there is room for as many bytes of data more; nothing, if even
+   * all of it would not do.
+   */
+  evict(size: number): Unit[] {
+    const rest = this.#bytes - this.#dataBytes;
+    if (rest > 0 && rest + size > this.#highWater) return [];
+    const evicted: Unit[] = [];
+    while (this.#dataBytes > 0 && this.#bytes + size > this.#highWater) {
+      const entry = this.#shiftData()!;
+      this.#bytes -= entry.size;
+      evicted.push(entry.unit);
+    }
+    return evicted;
+  }
+
   /** Takes the next unit, control first. Its bytes count until they are released. */
   shift(): Entry<Unit> | undefined {
-    return this.#control.shift() ?? this.#data.shift();
+    return this.#control.shift() ?? this.#shiftData();
   }
 
   /** Says that so many bytes have left. */
@@ -55,9 +74,21 @@ export class SendQueue<Unit> {
     this.#bytes -= size;
   }
 
-  /** Forgets all that waits. */
-  clear(): void {
+  /**
+   * Forgets all that waits.
+   *
+   * @returns How many units of data that was.
+   */
+  clear(): number {
+    const count = this.#data.length;
     for (let entry; (entry = this.shift()) !== undefined;) this.#bytes -= entry.size;
+    return count;
+  }
+
+  #shiftData(): Entry<Unit> | undefined {
+    const entry = this.#data.shift();
+    if (entry !== undefined) this.#dataBytes -= entry.size;
+    return entry;
   }
 }
 
@@ -66,8 +97,8 @@ class Lane<Unit> {
   #entries: Entry<Unit>[] = [];
   #head: number = 0;
 
-  get empty(): boolean {
-    return this.#head === this.#entries.length;
+  get length(): number {
+    return this.#entries.length - this.#head;
   }
 
   push(entry: Entry<Unit>): void {
@@ -75,7 +106,7 @@ class Lane<Unit> {
   }
 
   shift(): Entry<Unit> | undefined {
-    if (this.empty) return undefined;
+    if (this.length === 0) return undefined;
     const entry = this.#entries[this.#head++];
     if (this.#head === this.#entries.length || this.#head > 1_024) {
       this.#entries = this.#entries.slice(this.#head); // Let go of what was taken.

@@ -29,6 +29,13 @@ export interface SerialOptions extends StreamChannelOptions {
   baudRate?: number;
 }
 
+/** Bits that a byte takes on the line. */
+const BITS_PER_BYTE = 10;
+
+/** Bytes in one write are at least so many, and otherwise what the line takes in so many ms. */
+const MIN_WRITE = 64;
+const WRITE_TIME = 500;
+
 /** Line errors in a row, with not a byte between them, that a port survives. */
 const MAX_LINE_ERRORS = 16;
 
@@ -55,8 +62,9 @@ export async function openSerial(
   let reader = port.readable!.getReader();
   let releasing: Promise<void> | undefined;
 
+  const speed = baudRate / BITS_PER_BYTE / 1_000; // Bytes in a ms.
   const line = chunkedDuplex((chunk) => writer.write(chunk), {
-    mtu: Infinity,
+    mtu: Math.max(MIN_WRITE, Math.floor(speed * WRITE_TIME)), // A slow line is seen to move.
     release(reason) {
       const written = reason === undefined ? writer.close() : writer.abort(reason);
       written.catch(() => {});

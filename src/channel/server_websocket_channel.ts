@@ -70,6 +70,7 @@ export class ServerWebSocketChannel extends ByteChannel {
 
   /** Takes bytes apart into messages. */
   protected override receive(chunk: Uint8Array): void {
+    this.received(chunk.length);
     this.#decoder.push(chunk, (event) => this.#take(event));
   }
 
@@ -102,7 +103,8 @@ export class ServerWebSocketChannel extends ByteChannel {
 
   #takeMessage(message: string | Uint8Array): void {
     try {
-      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+      const onDrop = (error: PacketError) => this.drop(error);
+      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
     } catch (error) {
       this.drop(error as PacketError);
     }

@@ -6,8 +6,10 @@
 
 import { encodeFrame } from "../framing/kiss.ts";
 import { PacketDecoder } from "../framing/packet_decoder.ts";
+import { ChannelError, PacketError } from "../errors.ts";
 import type { Bytes } from "../wire/bytes.ts";
-import type { Packet } from "../wire/packet.ts";
+import { NET_ERROR } from "../wire/limits.ts";
+import { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { ByteChannel } from "./byte_channel.ts";
 import type { ByteDuplex, ChannelOptions } from "./channel.ts";
@@ -26,6 +28,12 @@ export interface StreamChannelOptions extends ChannelOptions {
    * @default {false}
    */
   crc?: boolean;
+  /**
+   * Network to join, where several share a port ("maln"): its name, 1-255 bytes of UTF-8, is the
+   * first that the peer is sent. If it answers with an error, the channel closes with
+   * `ERR_CHANNEL_PEER`. By default nothing is sent, for the peer has one network only.
+   */
+  network?: string;
 }
 
 /**
@@ -47,9 +55,16 @@ export interface StreamChannelOptions extends ChannelOptions {
 export class StreamChannel extends ByteChannel {
   readonly #decoder: PacketDecoder;
   readonly #crc: boolean;
+  #joining: string | null = null; // The network, until the peer's first packet.
 
-  /** Constructs a new instance, which owns both streams. */
+  /**
+   * Constructs a new instance, which owns both streams.
+   *
+   * @throws {PacketError} `ERR_PACKET_FIELD` if the network's name does not fit.
+   */
   constructor(duplex: ByteDuplex, options: StreamChannelOptions = {}) {
+    const { network } = options;
+    const selection = network === undefined ? null : encodeSelection(network);
     super(duplex, options);
     this.#crc = options.crc ?? false;
     this.#decoder = new PacketDecoder({
@@ -57,6 +72,9 @@ export class StreamChannel extends ByteChannel {
       repair: options.repair,
       onDrop: (error) => this.drop(error),
     });
+    if (selection === null) return;
+    this.#joining = network!;
+    this.enqueue(selection, true);
   }
 
   /** Frames a packet. */
@@ -66,11 +84,29 @@ export class StreamChannel extends ByteChannel {
 
   /** Takes bytes apart into packets. */
   protected override receive(chunk: Uint8Array): void {
-    for (const packet of this.#decoder.push(chunk)) this.deliver(packet);
+    this.received(chunk.length);
+    for (const packet of this.#decoder.push(chunk)) {
+      const network = this.#joining;
+      this.#joining = null;
+      if (network === null || packet.net !== NET_ERROR) {
+        this.deliver(packet);
+        continue;
+      }
+      const message = `Cannot join network "${network}": ${packet.text()}`;
+      return this.peerEnded(new ChannelError("ERR_CHANNEL_PEER", message));
+    }
   }
 
   /** Reports what was left unfinished. */
   protected override ended(): void {
     this.#decoder.end();
   }
+}
+
+/** The frame that names the network to join: a packet whose only field is `dst`. */
+function encodeSelection(network: string): Bytes {
+  if (network === "") {
+    throw new PacketError("ERR_PACKET_FIELD", "Cannot join network: its name is empty");
+  }
+  return encodeFrame(encodePacket(new Packet({ dst: network })));
 }

@@ -101,6 +101,11 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     });
   }
 
+  /** What the socket has yet to send; nobody is to blame while it is connecting. */
+  protected override progress(): number {
+    return this.#socket.readyState < OPEN ? NaN : this.#socket.bufferedAmount;
+  }
+
   /** Begins the closing handshake. */
   protected override shut(reason?: unknown): void {
     clearTimeout(this.#poll);
@@ -137,7 +142,9 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
       if (typeof message !== "string" && !(message instanceof Uint8Array)) {
         throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
       }
-      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+      this.received(message.length);
+      const onDrop = (error: PacketError) => this.drop(error);
+      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
       this.drop(error);
@@ -175,6 +182,7 @@ export async function connectWebSocket(
   options.signal?.throwIfAborted();
   const socket = new WebSocket(url);
   const channel = new WebSocketChannel(socket, options);
+  channel.side = "opened";
   const opened = new Promise<void>((resolve) => {
     socket.addEventListener("open", () => resolve(), { once: true });
   });

@@ -9,6 +9,7 @@
 import { UnreachableError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
+import type { DropReason } from "./drop_reason.ts";
 import { SeenCache } from "./seen_cache.ts";
 import { isProxied } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
@@ -65,7 +66,7 @@ export class DataPlane {
     if (packet.dst === identity.address) {
       emit({ kind: "deliver", packet });
     } else if (stub && from !== null && packet.dst !== "") {
-      this.#unreachable(packet, "this router carries nothing for others");
+      this.#unreachable(packet, "stub", "this router carries nothing for others", from);
     } else if (packet.dst !== "") {
       this.#forward(packet, from, now);
     } else {
@@ -81,7 +82,7 @@ export class DataPlane {
 
   /** There is no hope: what has waited is dropped. */
   lost(destination: Destination): void {
-    for (const { packet } of this.#take(destination)) this.#noRoute(packet);
+    for (const { packet, from } of this.#take(destination)) this.#noRoute(packet, from);
   }
 
   // ── forwarding ────────────────────────────────────────────────────────────
@@ -95,7 +96,7 @@ export class DataPlane {
         `Cannot send packet: nobody offers "${packet.srv}"`,
         packet.srv,
       );
-      this.#core.emit({ kind: "drop", packet, error });
+      this.#core.emit({ kind: "drop", packet, error, reason: "no-service", link: from?.link });
     }
     for (const address of instances) {
       const copy = new Packet(packet);
@@ -107,9 +108,9 @@ export class DataPlane {
   #forward(packet: Packet, from: Neighbour | null, now: number): void {
     if (from !== null && !this.#mayGoOn(packet, from, now)) return;
     const destination = this.#core.routes.get(packet.dst);
-    if (destination === undefined) return this.#noRoute(packet);
+    if (destination === undefined) return this.#noRoute(packet, from);
     if (destination.selected !== null) return this.#send(packet, destination, from, now);
-    if (!this.#isStarving(destination)) return this.#noRoute(packet);
+    if (!this.#isStarving(destination)) return this.#noRoute(packet, from);
     this.#hold(packet, destination, from, now);
   }
 
@@ -118,7 +119,8 @@ export class DataPlane {
     const { trailer, dst } = packet;
     if (from.kind === "modern" && trailer !== null && trailer.hops > 0) {
       if (trailer.hops === 1) {
-        this.#unreachable(packet, `it has been forwarded too often on its way to "${dst}"`);
+        const why = `it has been forwarded too often on its way to "${dst}"`;
+        this.#unreachable(packet, "hops", why, from);
         return false;
       }
       const numbered = trailer.counter !== 0;
@@ -127,7 +129,7 @@ export class DataPlane {
       const ours = packet.src === this.#core.identity.address;
       if (!ours && !this.#seen.goesRound(packet, from.link, now)) return true;
     }
-    this.#unreachable(packet, `it has come back on its way to "${dst}"`);
+    this.#unreachable(packet, "loop", `it has come back on its way to "${dst}"`, from);
     return false;
   }
 
@@ -141,7 +143,7 @@ export class DataPlane {
       // not: it would send it here once more.
       to = routes.alternative(destination, from, now) ?? to;
       if (to === from && from.kind !== "modern") {
-        return this.#unreachable(packet, `"${packet.dst}" is where it came from`);
+        return this.#unreachable(packet, "loop", `"${packet.dst}" is where it came from`, from);
       }
     }
     if (to.kind === "modern") this.#introduce(to, packet.src, now);
@@ -169,7 +171,8 @@ export class DataPlane {
     const size = packet.data.length + HELD_OVERHEAD;
     const held = this.#held.get(destination) ?? [];
     if (held.length >= MAX_HELD || this.#heldBytes + size > MAX_HELD_BYTES) {
-      return this.#unreachable(packet, `too much waits for "${packet.dst}" already`);
+      const why = `too much waits for "${packet.dst}" already`;
+      return this.#unreachable(packet, "hold", why, from);
     }
     held.push({ packet, from, until: now + HOLD_TIME });
     this.#held.set(destination, held);
@@ -183,8 +186,8 @@ export class DataPlane {
       this.#timed.delete(destination);
       const waiting = this.#take(destination);
       const left = waiting.filter(({ until }) => until > now);
-      for (const { packet } of waiting.slice(0, waiting.length - left.length)) {
-        this.#noRoute(packet);
+      for (const { packet, from } of waiting.slice(0, waiting.length - left.length)) {
+        this.#noRoute(packet, from);
       }
       if (left.length === 0) return;
       this.#held.set(destination, left);
@@ -203,12 +206,12 @@ export class DataPlane {
 
   // ── giving up ─────────────────────────────────────────────────────────────
 
-  #noRoute(packet: Packet): void {
-    this.#unreachable(packet, `no route leads to "${packet.dst}"`);
+  #noRoute(packet: Packet, from: Neighbour | null): void {
+    this.#unreachable(packet, "no-route", `no route leads to "${packet.dst}"`, from);
   }
 
-  #unreachable(packet: Packet, why: string): void {
+  #unreachable(packet: Packet, reason: DropReason, why: string, from: Neighbour | null): void {
     const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
-    this.#core.emit({ kind: "drop", packet, error });
+    this.#core.emit({ kind: "drop", packet, error, reason, link: from?.link });
   }
 }

@@ -12,8 +12,9 @@ import { ChannelError } from "../errors.ts";
 import { decodeRouteAdvert, decodeServiceAdvert } from "../wire/adverts.ts";
 import { NET_ROUTE } from "../wire/limits.ts";
 import type { Packet } from "../wire/packet.ts";
-import { Budget } from "./budget.ts";
 import type { Core } from "./core.ts";
+import type { DropTally } from "./drop_tally.ts";
+import type { Floods } from "./floods.ts";
 import { LegacyVoice, MAX_OLD_COST } from "./legacy_voice.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
@@ -53,13 +54,6 @@ const AUDIT_INTERVAL = 120_000;
 /** An audit is over when nothing has come for so long, in ms. */
 const AUDIT_SILENCE = 2_000;
 
-/** Changes that an old peer may tell at once, and in a second for long. */
-const BURST = 20_000;
-const RATE = 500;
-
-/** From the first packet beyond that until we audit the neighbour, in ms. */
-const FLOOD_DELAY = 1_000;
-
 /** In the note beside an offer: an audit has missed it. */
 const MISSED = 1;
 
@@ -79,6 +73,8 @@ export interface BorderHooks {
 export class LegacyBorder {
   readonly #core: Core;
   readonly #hooks: BorderHooks;
+  readonly #floods: Floods;
+  readonly #tally: DropTally;
   readonly #voice: LegacyVoice;
   readonly #repair: boolean;
   readonly #maxServices: number;
@@ -91,10 +87,14 @@ export class LegacyBorder {
   constructor(
     core: Core,
     hooks: BorderHooks,
+    floods: Floods,
+    tally: DropTally,
     options: { removal: RemovalPolicy; repair: boolean; maxServices: number },
   ) {
     this.#core = core;
     this.#hooks = hooks;
+    this.#floods = floods;
+    this.#tally = tally;
     this.#voice = new LegacyVoice(core, options.removal, (neighbour) => {
       this.#shields.get(neighbour)?.clear(); // If it withdraws this once more, that is news.
     });
@@ -105,7 +105,6 @@ export class LegacyBorder {
   /** B1: a neighbour has turned out to be old. */
   welcome(neighbour: Neighbour, now: number): void {
     neighbour.kind = "legacy";
-    neighbour.budget = new Budget(BURST, RATE, now);
     this.#shields.set(neighbour, new StormShield());
     this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
   }
@@ -138,9 +137,12 @@ export class LegacyBorder {
 
   // ── hearing ───────────────────────────────────────────────────────────────
 
-  /** Takes a route or service advert. @throws {PacketError | ChannelError} If it is no use. */
+  /** Takes a route or service advert. @throws {PacketError} If it is none. */
   hear(neighbour: Neighbour, packet: Packet, now: number): void {
-    if (this.#shields.get(neighbour)!.repeats(packet, now)) return; // B13
+    const kind = withdraws(packet) ? "withdrawals" : "adverts"; // B13, all of this.
+    if (!this.#floods.bears(neighbour, kind, now)) return;
+    if (this.#shields.get(neighbour)!.repeats(packet, now)) return void neighbour.repeats++;
+    if (!this.#floods.admits(neighbour, kind, packet, now)) return;
     if (packet.net === NET_ROUTE) this.#hearRoute(neighbour, packet, now);
     else this.#hearService(neighbour, packet, now);
   }
@@ -182,7 +184,7 @@ export class LegacyBorder {
     }
     if (!this.#affords(neighbour, now)) return;
     const destination = routes.find(address);
-    if (destination === null) return tableFull(`route to "${address}"`);
+    if (destination === null) return this.#tally.full(neighbour, `route to "${address}"`, now);
     if (destination.border === null && address !== neighbour.address) {
       this.#adoptFrom(destination, now + ADOPT_NEW);
     }
@@ -236,7 +238,7 @@ export class LegacyBorder {
     const known = neighbour.services.get(address)?.get(service) ?? 0;
     if (capacity === known || !this.#affords(neighbour, now)) return;
     if (known === 0 && neighbour.serviceCount >= this.#maxServices) {
-      return tableFull(`service "${service}" of "${address}"`);
+      return this.#tally.full(neighbour, `service "${service}" of "${address}"`, now);
     }
     neighbour.noteService(address, service, capacity);
     const destination = routes.get(address);
@@ -277,12 +279,13 @@ export class LegacyBorder {
 
   /** B13: whether a neighbour may change anything more for now. */
   #affords(neighbour: Neighbour, now: number): boolean {
-    if (neighbour.budget.spend(now)) return true;
-    if (neighbour.flooded) return false; // Told already.
-    neighbour.flooded = true;
-    this.#auditLater(neighbour, now + FLOOD_DELAY); // Among what was dropped may be anything.
-    const why = `"${neighbour.address}" changes its mind too often`;
-    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+    if (neighbour.changeBudget.spend(now)) return true;
+    this.#tally.add(neighbour, "changes", null, "rate", () => {
+      const why = `"${neighbour.address}" changes its mind too often`;
+      return new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+    }, now);
+    this.#floods.askAgain(neighbour, now); // Among what was dropped may be anything.
+    return false;
   }
 
   // ── telling ───────────────────────────────────────────────────────────────
@@ -388,19 +391,23 @@ export class LegacyBorder {
     });
   }
 
-  /** B12: asks a neighbour that never repeats itself whether all is still so. */
+  /** B12: asks a neighbour that never repeats itself now and then whether all is still so. */
   #auditLater(neighbour: Neighbour, at: number): void {
     const shield = this.#shields.get(neighbour);
     this.#core.agenda.add(at, (now) => {
       if (shield === undefined || this.#shields.get(neighbour) !== shield) return;
-      if (neighbour.flooded) neighbour.flooded = false;
-      else this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
-      neighbour.audit = new Set();
-      neighbour.auditHeardAt = now;
-      shield.clear();
-      this.#hooks.query(neighbour, now);
-      this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
+      this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
+      this.audit(neighbour, now);
     });
+  }
+
+  /** B12: asks a neighbour whether all is still so. */
+  audit(neighbour: Neighbour, now: number): void {
+    neighbour.audit = new Set();
+    neighbour.auditHeardAt = now;
+    this.#shields.get(neighbour)!.clear();
+    this.#hooks.query(neighbour, now);
+    this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
   }
 
   #awaitAudit(neighbour: Neighbour, at: number): void {
@@ -468,6 +475,8 @@ function borderOf(destination: Destination): Border {
   };
 }
 
-function tableFull(what: string): never {
-  throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep ${what}: the table is full`);
+/** Whether an advert takes something back: what it ends with is 0. */
+function withdraws({ data }: Packet): boolean {
+  const end = data.length - 2;
+  return end >= 0 && data[end] === 0 && data[end + 1] === 0;
 }

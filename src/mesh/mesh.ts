@@ -12,14 +12,19 @@ import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
-import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type {
+  Candidate,
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Destination, NeighbourKind } from "./state.ts";
-import type { MeshOptions } from "./options.ts";
+import type { LinkSettings, MeshOptions } from "./options.ts";
 import { isProxied } from "./sequence.ts";
-
-/** Added to the capacity of an instance that has no route for the moment. */
-const WITHOUT_ROUTE = 0x1_0000;
+import type { Destination } from "./state.ts";
 
 /** A route as one router has told it to another. */
 export interface ToldRoute {
@@ -41,7 +46,6 @@ export interface RouteDetails extends ToldRoute {
 
 /** One router's view of the mesh. */
 export class Mesh {
-  readonly #random: () => number;
   readonly #control: ControlPlane;
   readonly #data: DataPlane;
   #effects: Effect[] = [];
@@ -53,7 +57,6 @@ export class Mesh {
    * @param random Uniform over [0, 1), such as `Math.random`.
    */
   constructor(address: string, random: () => number, options: MeshOptions = {}) {
-    this.#random = random;
     const emit = (effect: Effect) => void this.#effects.push(effect);
     const control = new ControlPlane(address, random, emit, options);
     const data = new DataPlane(
@@ -80,10 +83,10 @@ export class Mesh {
   /**
    * A link has come up.
    *
-   * @param cost What a hop over it costs, at least 1.
+   * @throws {TypeError} If a filter of its policy is none; then it has not.
    */
-  linkUp(link: LinkId, now: number, cost: number = 1): Effect[] {
-    this.#control.linkUp(link, cost, now);
+  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+    this.#control.linkUp(link, settings, now);
     return this.#take();
   }
 
@@ -109,7 +112,7 @@ export class Mesh {
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
-    else this.#data.carry(packet, neighbour, now);
+    else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
     return this.#take();
   }
 
@@ -157,6 +160,21 @@ export class Mesh {
       if (destination.selected !== null) routes.push(routeInfo(destination));
     }
     return routes;
+  }
+
+  /** How many routers can be reached, and how many instances of services can be used. */
+  counts(): { routes: number; services: number } {
+    let routes = 0;
+    for (const { selected } of this.#control.core.routes.values()) if (selected !== null) routes++;
+    return { routes, services: this.#control.core.services.size };
+  }
+
+  /** Who is at the far end of a link; `null` if it is down. */
+  neighbour(link: LinkId): NeighbourInfo | null {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour === undefined) return null;
+    const { address, kind, cost, roundTrip, repeats } = neighbour;
+    return { address, kind, cost, roundTrip, repeats };
   }
 
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
@@ -207,26 +225,6 @@ export class Mesh {
     return found;
   }
 
-  /**
-   * The instance to call: ours, or one of the lowest capacity, those left out whose route is being
-   * looked for, if there are others; `null` if there is none.
-   */
-  select(service: string): string | null {
-    const instances = this.#control.core.services.instances(service);
-    if (instances.has(this.address)) return this.address;
-    let best: string | null = null;
-    let lowest = Infinity;
-    let ties = 0;
-    for (const [address, advertised] of instances) {
-      const capacity = this.#routed(address) ? advertised : advertised + WITHOUT_ROUTE;
-      if (capacity > lowest) continue;
-      ties = capacity < lowest ? 1 : ties + 1;
-      lowest = capacity;
-      if (this.#random() * ties < 1) best = address; // Each of n equals is left with chance 1/n.
-    }
-    return best;
-  }
-
   // ── insight, for tools and tests ──────────────────────────────────────────
 
   /** The link that leads to an address now; `null` if there is none. */
@@ -237,6 +235,11 @@ export class Mesh {
   /** What a neighbour is, as far as is known; `"gone"` if there is none. */
   neighbourKind(link: LinkId): NeighbourKind {
     return this.#control.core.neighbours.get(link)?.kind ?? "gone";
+  }
+
+  /** How many packets of the neighbour on a link its policy has refused. */
+  refused(link: LinkId): number {
+    return this.#control.core.neighbours.get(link)?.refusals ?? 0;
   }
 
   /** All about one destination; `null` if it is not known. */
@@ -286,7 +289,7 @@ export class Mesh {
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);
-    this.#effects.push({ kind: "drop", packet, error });
+    this.#effects.push({ kind: "drop", packet, error, reason: "field" });
   }
 
   #take(): Effect[] {

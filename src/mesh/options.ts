@@ -1,8 +1,11 @@
 /**
- * What a mesh can be told about itself.
+ * What a mesh can be told about itself, and about a link.
  *
  * @module
  */
+
+import type { LinkPolicy } from "./link_policy.ts";
+import type { LinkLimits } from "./rate_limits.ts";
 
 /**
  * How to tell old neighbours that a service is gone while its host stays; our own kind is always
@@ -18,6 +21,9 @@
  *   route then keeps flapping.
  */
 export type RemovalPolicy = "announce" | "silent" | "reannounce";
+
+/** The most that a link may cost, so that ways over it can still be told. */
+export const MAX_LINK_COST = 65_534;
 
 /** Options of a mesh. */
 export interface MeshOptions {
@@ -69,4 +75,27 @@ export interface MeshOptions {
    * @default {true}
    */
   repair?: boolean;
+}
+
+/** What a mesh can be told about one link. */
+export interface LinkSettings {
+  /**
+   * What a hop over it counts for, 1-65534: ways are chosen by their sum. Old peers are told no way
+   * that costs more than 64.
+   *
+   * @default {1}
+   */
+  cost?: number;
+  /** How much the neighbour may say in a second. */
+  limits?: LinkLimits;
+  /** What the neighbour may tell us, and what it may know and use of us; by default everything. */
+  policy?: LinkPolicy;
+  /**
+   * Silence after which an old peer is asked for its tables, in ms. One that has ever answered, and
+   * does not three times in a row, is taken for gone: within 55 s, or 2 minutes where our timers are
+   * throttled. 0 or `Infinity` for never. Our own kind is asked every 10 s, whatever is said here.
+   *
+   * @default {25000}
+   */
+  keepalive?: number;
 }

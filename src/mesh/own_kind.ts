@@ -6,12 +6,13 @@
  * @module
  */
 
-import { ChannelError } from "../errors.ts";
 import { decodeLinkFrame, type LinkDigest, type LinkFrameVisitor } from "../wire/link_frame.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Choice } from "./choice.ts";
 import type { Core } from "./core.ts";
 import { agree, offeredDigest } from "./digest.ts";
+import type { DropTally } from "./drop_tally.ts";
+import type { Floods } from "./floods.ts";
 import type { Links } from "./links.ts";
 import type { Lives } from "./lives.ts";
 import type { Searches } from "./search.ts";
@@ -22,8 +23,8 @@ import type { Destination, Neighbour } from "./state.ts";
 /** Between full tables told again to one neighbour because it asked, in ms. */
 const RESYNC_INTERVAL = 5_000;
 
-/** From the first record of a neighbour that tells too much until it is asked for all, in ms. */
-const FLOOD_DELAY = 1_000;
+/** What a record takes in a link frame, about, in bytes. */
+const RECORD_SIZE = 16;
 
 /** Sequence numbers of one origin that are so far apart at the same time are strange. */
 const STRANGE_DISTANCE = 64;
@@ -42,6 +43,10 @@ export interface OwnKindParts {
   lives: Lives;
   /** Keeps links. */
   links: Links;
+  /** Keeps floods out. */
+  floods: Floods;
+  /** Tells of drops. */
+  tally: DropTally;
   /** Lets go of a neighbour that has said goodbye. */
   part: (neighbour: Neighbour, now: number) => void;
 }
@@ -55,8 +60,12 @@ export class OwnKind {
   readonly #choice: Choice;
   readonly #lives: Lives;
   readonly #links: Links;
+  readonly #floods: Floods;
+  readonly #tally: DropTally;
   readonly #part: (neighbour: Neighbour, now: number) => void;
   readonly #reader: FrameReader = new FrameReader(this);
+  /** Whether the frame being read tells more than its neighbour may. */
+  #cut: boolean = false;
   /** When each neighbour was last told all again, or will be, in ms. */
   readonly #resyncs: WeakMap<Neighbour, number> = new WeakMap();
 
@@ -69,13 +78,33 @@ export class OwnKind {
     this.#choice = parts.choice;
     this.#lives = parts.lives;
     this.#links = parts.links;
+    this.#floods = parts.floods;
+    this.#tally = parts.tally;
     this.#part = parts.part;
   }
 
-  /** Takes the data of a link frame. @throws {PacketError} If it is broken. */
+  /**
+   * Takes the data of a link frame. Of a neighbour that tells too much whole frames are dropped
+   * unread: whatever is lost with them is asked for again, by either side, or told once more.
+   *
+   * @throws {PacketError} If it is broken.
+   */
   hear(neighbour: Neighbour, data: Uint8Array, now: number): void {
+    if (!this.#floods.bears(neighbour, "records", now, data.length / RECORD_SIZE)) return;
     this.#links.heardFrame(neighbour);
+    if (!neighbour.meters.records.affords(1, now)) {
+      return this.#floods.refuse(neighbour, "records", null, now);
+    }
+    this.#cut = false;
     this.#reader.read(neighbour, data, now);
+    if (this.#cut) this.#floods.refuse(neighbour, "records", null, now);
+  }
+
+  /** Whether a neighbour may tell one thing more. */
+  #mayTell({ meters }: Neighbour, now: number): boolean {
+    if (meters.records.spend(now)) return true;
+    this.#cut = true;
+    return false;
   }
 
   /** A neighbour of our kind tells a route; cost 0 retracts it. */
@@ -88,7 +117,7 @@ export class OwnKind {
     now: number,
   ): void {
     const { routes, identity } = this.#core;
-    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (!this.#mayTell(neighbour, now)) return;
     if (address === identity.address) {
       return this.#heardOwnAddress(neighbour, cost, seq, origin, now);
     }
@@ -105,7 +134,7 @@ export class OwnKind {
     destination = destination !== undefined && destination.offers > 0
       ? destination
       : routes.find(address) ?? undefined;
-    if (destination === undefined) return this.#refuse(neighbour, address);
+    if (destination === undefined) return this.#refuse(neighbour, `"${address}"`, now);
     if (!isProxied(origin) && origin > destination.newest) {
       this.#lives.begins(destination, origin, now);
     }
@@ -164,9 +193,9 @@ export class OwnKind {
     version: number,
     now: number,
   ): void {
-    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (!this.#mayTell(neighbour, now)) return;
     if (this.#services.heard(neighbour, host, origin, name, load, version, now)) return;
-    this.#refuse(neighbour, `${name}@${host}`);
+    this.#refuse(neighbour, `"${name}@${host}"`, now);
   }
 
   /** A neighbour of our kind asks for a fresher route. */
@@ -214,7 +243,7 @@ export class OwnKind {
     }
     if (neighbour.refused > 0) { // It tells more than we keep; there may be room by now.
       neighbour.refused = 0;
-      if (this.#core.routes.hasRoom) this.#askForAll(neighbour, now);
+      if (this.#core.routes.hasRoom) this.askForAll(neighbour, now);
       return;
     }
     if (!neighbour.digestBudget.spend(now)) return;
@@ -224,11 +253,12 @@ export class OwnKind {
       neighbour.differs = true; // Something may still be on its way; if not, the next will tell.
     } else {
       neighbour.differs = false;
-      this.#askForAll(neighbour, now);
+      this.askForAll(neighbour, now);
     }
   }
 
-  #askForAll(neighbour: Neighbour, now: number): void {
+  /** Asks a neighbour of our kind to tell all again. */
+  askForAll(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
     neighbour.stale = new Set(
       [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
@@ -276,23 +306,9 @@ export class OwnKind {
   }
 
   /** There is no room. What else the neighbour has to say is heard all the same. */
-  #refuse(neighbour: Neighbour, what: string): void {
-    if (neighbour.refused++ > 0) return; // Told already.
-    const why = `Cannot keep "${what}": the table is full`;
-    const error = new ChannelError("ERR_CHANNEL_PROTOCOL", why);
-    this.#core.emit({ kind: "drop", packet: null, error });
-  }
-
-  /** A neighbour tells more than anybody should: what was dropped is asked for when it is over. */
-  #flooded(neighbour: Neighbour, now: number): void {
-    if (neighbour.flooded) return;
-    neighbour.flooded = true;
-    this.#core.agenda.add(now + FLOOD_DELAY, (later) => {
-      neighbour.flooded = false;
-      if (neighbour.kind === "modern") this.#askForAll(neighbour, later);
-    });
-    const why = `"${neighbour.address}" changes its mind too often`;
-    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+  #refuse(neighbour: Neighbour, what: string, now: number): void {
+    neighbour.refused++;
+    this.#tally.full(neighbour, what, now);
   }
 }
 

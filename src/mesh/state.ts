@@ -7,10 +7,15 @@
  * @module
  */
 
+import type { AlnError } from "../errors.ts";
 import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
-import type { LinkId } from "./effects.ts";
+import type { DropReason } from "./drop_reason.ts";
+import type { LinkId, NeighbourKind } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
+import { LinkRules, OPEN } from "./link_policy.ts";
+import type { LinkSettings } from "./options.ts";
+import type { Meters } from "./rate_limits.ts";
 import { hashName, precedes } from "./sequence.ts";
 import type { ServiceRecord } from "./service_records.ts";
 
@@ -111,12 +116,6 @@ export class Destination {
 /** Name of a service → its capacity. */
 export type Capacities = Map<string, number>;
 
-/**
- * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
- * though its link may still be up.
- */
-export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
-
 /** A request for a fresher route, on its way to a neighbour. */
 export interface SequenceRequest {
   /** Destination. */
@@ -129,6 +128,15 @@ export interface SequenceRequest {
   hops: number;
 }
 
+/** What has been dropped of one kind since it was last told. */
+export interface Tally {
+  /** How many. */
+  count: number;
+  /** Why. */
+  readonly reason: DropReason;
+  readonly error: AlnError;
+}
+
 /** Between two frames to one neighbour that need not be quick, in ms, at first. */
 export const FRAME_GAP = 50;
 
@@ -138,6 +146,10 @@ export class Neighbour {
   readonly link: LinkId;
   /** What a hop over this link costs, at least 1. */
   readonly cost: number;
+  /** What it may tell us, know of us, and use. */
+  readonly rules: LinkRules;
+  /** Packets of it that its rules have refused. */
+  refusals: number = 0;
   /** What it is. */
   kind: NeighbourKind = "open";
   /** What it calls itself; `""` until it has said so. */
@@ -163,12 +175,16 @@ export class Neighbour {
   doubts: number = 0;
   /** When it was last heard, in ms. */
   heardAt: number;
-  /** Whether it has told more than it may, and we have yet to start over with it. */
+  /** Whether it has told more than it may, and we have yet to ask for it again. */
   flooded: boolean = false;
+  /** When something that it told was last refused, in ms. */
+  refusedAt: number = -Infinity;
+  /** How much it may say. */
+  readonly meters: Meters;
+  /** What has been dropped of what it says, and not told yet. */
+  readonly tallies: Map<string, Tally> = new Map();
   /** Destinations that it offered and that we had no room for. */
   refused: number = 0;
-  /** Changes that it may tell. */
-  budget: Budget;
   /** Digests that are compared for it: each takes as long as its table is. */
   readonly digestBudget: Budget;
   /** Requests for fresher routes that it may have us carry. */
@@ -231,6 +247,11 @@ export class Neighbour {
 
   // ── old peers ─────────────────────────────────────────────────────────────
 
+  /** Changes that it may tell. */
+  readonly changeBudget: Budget;
+  /** Adverts that said again what had just been said, and were not read. */
+  repeats: number = 0;
+
   /** What an old peer says that each host offers, in no particular relation to routes. */
   readonly services: Map<string, Capacities> = new Map();
   /** How many services that is. */
@@ -255,11 +276,14 @@ export class Neighbour {
   auditHeardAt: number = 0;
 
   /** Constructs a new instance. */
-  constructor(link: LinkId, cost: number, budget: Budget, now: number) {
+  constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
+    const { cost = 1, policy } = settings;
     this.link = link;
     this.cost = cost;
+    this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
-    this.budget = budget;
+    this.meters = meters;
+    this.changeBudget = new Budget(20_000, 500, now);
     this.requestBudget = new Budget(2_000, 100, now);
     this.digestBudget = new Budget(5, 1, now);
   }

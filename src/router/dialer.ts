@@ -9,6 +9,8 @@ import type { Channel } from "../channel/channel.ts";
 import { ChannelError } from "../errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ChannelEvent } from "./events.ts";
+import { checkLink } from "./link_key.ts";
+import { checkLinkOptions, type LinkOptions } from "./link_options.ts";
 import type { Router } from "./router.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
@@ -51,9 +53,12 @@ export interface DialerOptions {
   stableAfter?: number;
   /**
    * Whether another attempt is no use after this error, of an attempt or a connection. If it
-   * throws, that is fatal, too. By default nothing is; `dial` of `@aln/mesh/net` knows better.
+   * throws, that is fatal, too. By default only a neighbour that does not let us in, or may not come
+   * in, is (`ERR_CHANNEL_AUTH`); `dial` of `@aln/mesh/net` knows more.
    */
   isFatal?: (error: unknown) => boolean;
+  /** What the router is told about each channel. */
+  link?: LinkOptions;
   /** Closes the dialer when it aborts. */
   signal?: AbortSignal;
   /** Where time comes from; by default the platform. */
@@ -142,6 +147,8 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
   #attempts: number = 0;
   #attempt: AbortController | null = null;
   #channel: Channel | null = null;
+  #attaching: boolean = false;
+  #admitted: boolean = false;
   #since: number = 0;
   #cancelTimer: () => void = () => {};
   #next!: Promise<Channel>;
@@ -157,6 +164,7 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
    * @param open Opens a channel that nobody else owns, or fails. Its signal aborts when the attempt
    *   takes too long or is no longer wanted; a channel that comes after that is closed.
    * @throws {RangeError} If a number among the options is negative or none, or `maxAttempts` 0.
+   * @throws {TypeError | RangeError} If an option of the link is of no use.
    */
   constructor(
     router: Router,
@@ -171,10 +179,12 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
       maxAttempts: number("maxAttempts", given.maxAttempts ?? Infinity, 1),
       timeout: number("timeout", given.timeout ?? 10_000),
       stableAfter: number("stableAfter", given.stableAfter ?? 10_000),
-      isFatal: given.isFatal ?? (() => false),
+      isFatal: given.isFatal ?? isRefusal,
+      link: checkLink(given.link ?? {}),
       clock: given.clock ?? systemClock,
       random: given.random ?? Math.random,
     };
+    checkLinkOptions(this.#options.link);
     this.#router = router;
     this.#open = open;
     this.#signal = signal;
@@ -194,7 +204,8 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
   }
 
   /**
-   * Waits until there is a connection; there may be one already.
+   * Waits until there is a connection, and both sides have let each other in; there may be one
+   * already.
    *
    * @returns Its channel, which the router owns.
    * @throws What {@linkcode closed} settles with, if the dialer ends before; a
@@ -250,19 +261,28 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
     this.#attempt = null;
     this.#channel = channel;
     this.#since = this.#options.clock.now();
-    this.#state = "connected";
-    this.#router.addChannel(channel);
-    if (this.#channel !== channel || this.#state !== "connected") return; // It is over already.
+    this.#admitted = false;
+    this.#attaching = true;
+    this.#router.addChannel(channel, this.#options.link);
+    this.#attaching = false;
+    if (this.#admitted) this.#opened(channel);
+  }
+
+  readonly #onChannel = ({ channel, open, reason }: ChannelEvent): void => {
+    if (channel !== this.#channel) return;
+    if (open && this.#attaching) this.#admitted = true; // It may be over before it is attached.
+    else if (open) this.#opened(channel);
+    else if (this.#state === "closed") this.#finish();
+    else this.#lost(reason);
+  };
+
+  #opened(channel: Channel): void {
+    if (this.#channel !== channel || this.#state === "closed") return; // It is over already.
+    this.#since = this.#options.clock.now();
     this.#resolve(channel);
     this.#expect();
     this.#become("connected");
   }
-
-  readonly #onChannel = ({ channel, open, reason }: ChannelEvent): void => {
-    if (open || channel !== this.#channel) return;
-    if (this.#state === "closed") this.#finish();
-    else this.#lost(reason);
-  };
 
   /** There is no channel, or none any more. */
   #lost(error: unknown): void {
@@ -340,6 +360,11 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
 function number(name: string, value: number, min: number = 0): number {
   if (value >= min) return value;
   throw new RangeError(`Cannot dial: ${name} is "${value}", and must be at least ${min}`);
+}
+
+/** Whether a neighbour was refused for good, by either side. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ChannelError && error.code === "ERR_CHANNEL_AUTH";
 }
 
 function closedError(why: string): ChannelError {

@@ -7,11 +7,13 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
+import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
+import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
@@ -26,11 +28,20 @@ import { textOf } from "./text_of.ts";
 import {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   RouteEvent,
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import {
+  type AuthPolicy,
+  checkLinkOptions,
+  type LinkOptions,
+  type NetworkKey,
+  passes,
+} from "./link_options.ts";
+import { LinkCounters, type RouterStats } from "./stats.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -51,6 +62,19 @@ export interface RouterOptions extends MeshOptions {
    * @default {67108864}
    */
   maxPayload?: number;
+  /**
+   * A secret that every router of the network knows, 1 byte or more. Nobody becomes a neighbour
+   * before it has proved that it knows it; and neither do we there. Packets are not encrypted, and
+   * carry no proof of their own. Whoever hears a handshake can try short keys at leisure: take 16
+   * bytes of chance, or more.
+   */
+  networkKey?: NetworkKey;
+  /**
+   * Whom the key lets in.
+   *
+   * @default {"require"}
+   */
+  auth?: AuthPolicy;
 }
 
 /** From when lives of a router are counted, in ms. */
@@ -69,6 +93,11 @@ const CLOSE_TIMEOUT = 2_000;
 interface Link {
   id: LinkId;
   channel: Channel;
+  admission: Admission;
+  gate: LinkOptions["gate"];
+  /** Packets that the gate has refused. */
+  refused: number;
+  counters: LinkCounters;
 }
 
 /** What became of a packet that the application sent. */
@@ -112,6 +141,8 @@ interface Outcome {
 export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDisposable {
   readonly #mesh: Mesh;
   readonly #clock: Clock;
+  readonly #doorkeeper: Doorkeeper;
+  /** Those whose neighbours have been let in. */
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
   readonly #contexts: ContextTable<PacketHandler>;
@@ -128,6 +159,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #onCapacity: ((service: string, capacity: number, address: string) => void) | null = null;
   #closing: Promise<void> | null = null;
   readonly #ending: AbortController = new AbortController();
+  readonly #drops: Record<DropReason, number> = noDrops();
+  readonly #start: number;
 
   /**
    * Constructs a new instance.
@@ -135,12 +168,15 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * @param address Its name in the mesh, 1-255 bytes of UTF-8. Must be unique there. ASCII of at
    *   most 127 bytes is safe with every old peer.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the address does not fit.
+   * @throws {TypeError} If the key is of no use.
    */
   constructor(address: string, options: RouterOptions = {}) {
     super();
     checkName("address", address);
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
+    this.#doorkeeper = new Doorkeeper(address, this.#clock, options);
+    this.#start = this.#clock.now();
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
@@ -167,7 +203,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       open: (handler) => this.#contexts.open(handler),
       release: (ctx) => this.#contexts.release(ctx),
       drop: (packet, why, target) => this.#handlers.drop(packet, why, target),
-      fallBack: (event) => this.#report(event),
+      fallBack: (event) => {
+        this.#news.push(() => this.dispatchEvent(event));
+        this.#tell();
+      },
     });
   }
 
@@ -179,43 +218,77 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   // ── channels ──────────────────────────────────────────────────────────────
 
   /**
-   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end.
+   * Attaches a channel: from now on the router owns it, and talks to whoever is at its far end,
+   * once that has been let in.
    *
-   * @throws {TypeError} If the channel is attached already.
+   * @throws {TypeError} If the channel is attached already, or an option is of no use.
+   * @throws {RangeError} If an option is out of its range.
    */
-  addChannel(channel: Channel): void {
+  addChannel(channel: Channel, options: LinkOptions = {}): void {
+    checkLinkOptions(options);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
-    if (this.#closing) return channel.close(closedError());
-    const link: Link = { id: this.#nextLink++, channel };
-    this.#links.set(link.id, link);
-    this.#byChannel.set(channel, link);
-    this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, true)));
-    const effects = this.#mesh.linkUp(link.id, this.#clock.now());
-    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
-    channel.onPacket = (packet) => {
-      if (!this.#closing && this.#links.has(link.id)) {
+    const admission = new Admission(this.#doorkeeper, channel, options, {
+      send: (packet) => channel.send(packet),
+      open: (identity) =>
+        this.#news.push(() =>
+          this.dispatchEvent(new ChannelEvent(channel, true, undefined, identity))
+        ),
+      up: () => {
+        this.#links.set(link.id, link);
+        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options));
+      },
+      receive: (packet) => {
+        if (this.#closing || !this.#links.has(link.id)) return;
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
-      }
+      },
+      refuse: (error) => {
+        this.#detach(link, error, false);
+        channel.close();
+      },
+    });
+    const { gate } = options;
+    const counters = new LinkCounters(this.#clock.now());
+    const link: Link = { id: this.#nextLink++, channel, counters, admission, gate, refused: 0 };
+    if (this.#closing) return channel.close(closedError());
+    this.#byChannel.set(channel, link);
+    channel.onDrop = (error, packet, count) => {
+      const reason = packet !== null && error instanceof PacketError ? "field" : undefined;
+      this.#report(new DropEvent(packet, error, { reason, count, channel }));
     };
-    channel.onClose = (reason) => this.#detach(link, reason);
-    this.#apply(effects); // Last: the channel may answer, or close, before its send() returns.
+    channel.onPacket = (packet) => {
+      counters.packetsIn++;
+      admission.receive(packet);
+    };
+    channel.onClose = (reason) => this.#detach(link, admission.closed(reason), true);
+    admission.start(); // Last: the channel may answer, or close, before its send() returns.
   }
 
   /** Detaches a channel and closes it. A channel that is not attached is fine. */
   removeChannel(channel: Channel): void {
     const link = this.#byChannel.get(channel);
     if (link === undefined) return;
-    this.#detach(link, undefined);
+    this.#detach(link, undefined, false);
     channel.close();
   }
 
-  #detach(link: Link, reason: unknown): void {
-    if (!this.#links.delete(link.id)) return;
-    const { channel } = link;
-    this.#byChannel.delete(channel);
-    channel.onPacket = channel.onClose = channel.onDrop = null;
+  /** How many packets the policy and the gate of a channel have refused; 0 if it is not attached. */
+  refused(channel: Channel): number {
+    const link = this.#byChannel.get(channel);
+    return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
+  }
+
+  /** Lets go of a channel. Until it is closed, it may have packets to tell of that it has to drop. */
+  #detach(link: Link, reason: unknown, closed: boolean): void {
+    const { channel, admission } = link;
+    if (!this.#byChannel.delete(channel)) return;
+    this.#links.delete(link.id);
+    admission.end();
+    const forget = () => channel.onClose = channel.onDrop = null;
+    channel.onPacket = null;
+    if (closed) forget();
+    else channel.onClose = forget;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
     this.#apply(effects);
@@ -408,6 +481,33 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     return this.#mesh.services();
   }
 
+  /**
+   * What it has done so far, in numbers: a snapshot that is plain JSON.
+   *
+   * @example
+   * ```ts
+   * import { Router } from "@aln/mesh";
+   * import assert from "node:assert/strict";
+   *
+   * const router = new Router("a");
+   * assert.equal(router.stats().drops["no-route"], 0);
+   * await router.close();
+   * ```
+   */
+  stats(): RouterStats {
+    const now = this.#clock.now();
+    return {
+      address: this.address,
+      uptime: Math.round(now - this.#start),
+      ...this.#mesh.counts(),
+      contexts: this.#contexts.size,
+      drops: { ...this.#drops },
+      channels: [...this.#links.values()].map(({ id, channel, counters }) =>
+        counters.snapshot(id, channel, this.#mesh.neighbour(id), now)
+      ),
+    };
+  }
+
   // ── the end ───────────────────────────────────────────────────────────────
 
   /** Aborts when the router begins to close, with a {@linkcode ChannelError}. */
@@ -436,31 +536,33 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#caller.failAll(closedError());
     this.#arrivals.failAll(closedError());
     this.#handlers.clear(closedError());
-    await Promise.all([...this.#links.values()].map((link) => this.#closeLink(link, goodbyes)));
+    const links = [...this.#byChannel.values()];
+    await Promise.all(links.map((link) => this.#closeLink(link, goodbyes)));
   }
 
   /** Says goodbye over a channel and closes it; waits until it has closed, or long enough. */
   #closeLink(link: Link, goodbyes: Effect[]): Promise<void> {
-    const { channel } = link;
+    const { channel, admission } = link;
+    admission.end();
     const start = this.#clock.now();
     return new Promise((resolve) => {
       let leaving = false;
       const leave = () => {
         cancelDrain();
-        if (leaving || !this.#links.has(link.id)) return;
+        if (leaving || !this.#byChannel.has(channel)) return;
         leaving = true;
         for (const effect of goodbyes) {
           if (effect.kind === "transmit" && effect.link === link.id) {
             this.#transmit(link.id, effect.packet);
           }
         }
-        if (this.#links.has(link.id)) channel.close();
+        if (this.#byChannel.has(channel)) channel.close();
         else done(); // It did not even take that, and is closed.
       };
       const done = (reason?: unknown) => {
         cancelDrain();
         cancel();
-        this.#detach(link, reason);
+        this.#detach(link, reason, true);
         resolve();
       };
       const cancelDrain = this.#clock.schedule(start + DRAIN_TIMEOUT, leave);
@@ -495,8 +597,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #perform(effect: Effect, outcome: Outcome | null): void {
     switch (effect.kind) {
       case "transmit": {
+        const channel = this.#links.get(effect.link)?.channel;
         const error = this.#transmit(effect.link, effect.packet);
-        if (error !== null) this.#drop(effect.packet, error, outcome);
+        if (error !== null) this.#drop(effect.packet, error, outcome, { channel });
         else if (outcome) outcome.done = true;
         return;
       }
@@ -505,8 +608,11 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         effect.packet.trailer = null; // It was for us, not for the application.
         this.#news.push(() => this.#handlers.deliver(effect.packet));
         return;
-      case "drop":
-        return this.#drop(effect.packet, effect.error, outcome);
+      case "drop": {
+        const { packet, error, reason, count, link = 0 } = effect;
+        const channel = this.#links.get(link)?.channel;
+        return this.#drop(packet, error, outcome, { reason, count, channel });
+      }
       case "route":
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
@@ -514,7 +620,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       case "close": {
         const link = this.#links.get(effect.link);
         if (link === undefined) return;
-        this.#detach(link, effect.error);
+        this.#detach(link, effect.error, false);
         return link.channel.close(effect.error);
       }
       case "conflict":
@@ -531,19 +637,31 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
     let error: ChannelError;
     try {
-      if (link.channel.send(packet) !== false) return null;
-      error = linkError("ERR_CHANNEL_FULL", "the channel's queue is full");
+      const passed = passes(link.gate, packet);
+      if (passed && link.channel.send(packet) !== false) {
+        link.counters.packetsOut++;
+        return null;
+      }
+      if (!passed) link.refused++;
+      error = passed
+        ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
+        : linkError("ERR_CHANNEL_REFUSED", "the channel's gate refuses it");
       if (packet.net === 0) return error;
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
     }
-    this.#detach(link, error); // It must not keep routes it cannot carry.
+    this.#detach(link, error, false); // It must not keep routes it cannot carry.
     link.channel.close(); // In order: it may be doing just that, with data yet to go out.
     return error;
   }
 
-  #drop(packet: Packet | null, error: AlnError, outcome: Outcome | null): void {
-    const drop = new DropEvent(packet, error);
+  #drop(
+    packet: Packet | null,
+    error: AlnError,
+    outcome: Outcome | null,
+    details: DropDetails,
+  ): void {
+    const drop = new DropEvent(packet, error, details);
     if (outcome) return void outcome.drops.push(drop);
     if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
       this.#news.push(() => this.#caller.dropped(packet, error));
@@ -569,8 +687,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   // ── telling the application ───────────────────────────────────────────────
 
-  /** Tells an event, in its turn. */
-  #report(event: Event): void {
+  /** Counts a drop, and tells of it in its turn. */
+  #report(event: DropEvent): void {
+    this.#drops[event.reason] += event.count;
+    if (event.channel) this.#byChannel.get(event.channel)?.counters.dropped(event);
     this.#news.push(() => this.dispatchEvent(event));
     this.#tell();
   }
@@ -615,7 +735,7 @@ function closedError(): ChannelError {
 }
 
 function linkError(
-  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL",
+  code: "ERR_CHANNEL_CLOSED" | "ERR_CHANNEL_FULL" | "ERR_CHANNEL_REFUSED",
   why: string,
   options?: ErrorOptions,
 ): ChannelError {

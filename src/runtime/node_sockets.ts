@@ -2,49 +2,22 @@
  * Sockets and servers as Node has them. Deno and Bun have the same under `node:`, and TLS and HTTP
  * behave alike in all three, so this is shared.
  *
- * The modules are asked for at run time: nothing here names `node:` in an import, so that bundlers
- * for browsers never see it.
- *
  * @module
  */
 
 import type { Server, Socket } from "node:net";
 import { type NodeSocketLike, TcpChannel } from "../channel/tcp_channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
+import { builtin } from "./builtin.ts";
+import { peerCertificate } from "./peer_certificate.ts";
 import {
-  handOver,
+  acceptChannel,
   HANDSHAKE_TIMEOUT,
   type Listener,
   type TcpAddress,
   type TlsConnectOptions,
   type TlsListenOptions,
 } from "./sockets.ts";
-
-/** The built-in modules that are used here. */
-interface Builtins {
-  "node:http": typeof import("node:http");
-  "node:https": typeof import("node:https");
-  "node:net": typeof import("node:net");
-  "node:tls": typeof import("node:tls");
-}
-
-/**
- * A built-in module of this runtime.
- *
- * @throws {TypeError} If this is no server-side runtime, or too old a one.
- */
-export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown };
-  };
-  const found = process?.getBuiltinModule?.(name);
-  if (found === undefined) {
-    throw new TypeError(
-      `Cannot open sockets here: ${name} needs Deno, Bun, or Node 20.16 or newer`,
-    );
-  }
-  return found as Builtins[Name];
-}
 
 /**
  * Waits until a socket that has just been made is connected.
@@ -88,7 +61,9 @@ export async function connectTcp(
   const { hostname: host = "127.0.0.1", port } = address;
   const socket = builtin("node:net").connect({ host, port, allowHalfOpen: true, noDelay: true });
   await connected(socket, "connect", options.signal);
-  return new TcpChannel(socket as NodeSocketLike, options);
+  const channel = new TcpChannel(socket as NodeSocketLike, options);
+  channel.side = "opened";
+  return channel;
 }
 
 /** Accepts TCP channels with `node:net`. */
@@ -99,7 +74,7 @@ export function listenTcp(
 ): Promise<Listener> {
   const server = builtin("node:net").createServer({ allowHalfOpen: true, noDelay: true });
   server.on("connection", (socket) => {
-    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+    acceptChannel(new TcpChannel(socket as NodeSocketLike, options), onChannel);
   });
   return listening(server, address);
 }
@@ -130,7 +105,10 @@ export async function connectTls(
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   await connected(socket, "secureConnect", options.signal);
-  return new TcpChannel(socket as NodeSocketLike, options);
+  const channel = new TcpChannel(socket as NodeSocketLike, options);
+  channel.side = "opened";
+  channel.peer = peerCertificate(socket);
+  return channel;
 }
 
 /**
@@ -159,7 +137,8 @@ export function listenTls(
     socket.destroy(); // When the time is up, too: this is left to us.
   });
   server.on("secureConnection", (socket) => {
-    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+    const channel = new TcpChannel(socket as NodeSocketLike, options);
+    acceptChannel(channel, onChannel, peerCertificate(socket));
   });
   return listening(server, address);
 }

@@ -139,6 +139,31 @@ export function channelConformance(
       const arrived = await packets(far, sent + 1);
       if (arrived.at(-1)!.net === 3) throw new Error("control traffic came last");
     }, { highWater: 4_096 }),
+    promise("drops the newest data beyond highWater if told to, and says so", async (channels) => {
+      const arrived = await overflow(channels);
+      const last = arrived.length - 1; // The first ones have come, all of them.
+      equal(arrived.at(-1), last, "the last packet that arrived");
+    }, { highWater: 4_096, overflow: "drop-newest" }),
+    promise("drops the oldest data beyond highWater if told to, and says so", async (channels) => {
+      const arrived = await overflow(channels);
+      equal(arrived.at(-1), OVERFLOW - 1, "the last packet that arrived");
+    }, { highWater: 4_096, overflow: "drop-oldest" }),
+    promise("closes when data goes beyond highWater if told to", async ({ near }) => {
+      fill(near, new Packet({ srv: "s", data: new Uint8Array(1_000) }));
+      const reason = await near.closed as { code?: string };
+      equal(reason?.code, "ERR_CHANNEL_FULL", "the reason of the close");
+    }, { highWater: 4_096, overflow: "close" }),
+    promise("counts what it carries", async ({ near, far }) => {
+      const received = packets(far, 50);
+      for (const packet of numbered(50)) accepted(near.send(packet));
+      await received;
+      await near.drained();
+      equal(near.counters.packetsOut, 50, "packets out");
+      equal(far.counters.packetsIn, 50, "packets in");
+      const [{ bytesOut }, { bytesIn }] = [near.counters, far.counters];
+      const least = 50 * 4; // No packet is shorter.
+      if (bytesOut < least || bytesIn < least) throw new Error(`${bytesOut}, ${bytesIn} bytes`);
+    }),
     promise("closes if its queue cannot even hold control traffic", async ({ near }) => {
       const control = new Packet({ net: 2, data: new Uint8Array(1_000) });
       fill(near, control);
@@ -259,6 +284,25 @@ function numbered(count: number): Packet[] {
     { length: count },
     (_, i) => new Packet({ srv: "s", seq: i + 1, data: `${i}` }),
   );
+}
+
+/** Packets that overflow a queue of 4,096 bytes. */
+const OVERFLOW = 50;
+
+/** Sends them, sees that each arrives or is dropped, and says which have arrived. */
+async function overflow({ near, far }: OpenChannels): Promise<number[]> {
+  let dropped = 0;
+  near.onDrop = (error) => {
+    equal(error.code, "ERR_CHANNEL_FULL", "the reason told to onDrop");
+    dropped++;
+  };
+  const data = new Uint8Array(1_000);
+  for (let seq = 0; seq < OVERFLOW; seq++) accepted(near.send(new Packet({ srv: "s", seq, data })));
+  if (near.bufferedBytes > 4_096) throw new Error(`${near.bufferedBytes} bytes are buffered`);
+  if (dropped === 0) throw new Error("nothing was dropped");
+  const arrived = await packets(far, OVERFLOW - dropped);
+  await near.drained();
+  return arrived.map(({ seq }) => seq);
 }
 
 /** Sends a packet until it is refused; says how often it was not. */

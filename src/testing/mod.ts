@@ -20,6 +20,7 @@ export {
   inspectQuiet,
   type QuietOptions,
   type QuietReport,
+  type RestingNetwork,
 } from "./quiet_checks.ts";
 export {
   checkScenario,
@@ -53,7 +54,17 @@ export {
   tree,
 } from "./topologies.ts";
 export { Traffic } from "./traffic.ts";
-export type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
-export type { NeighbourKind } from "../mesh/state.ts";
+export type { DropReason } from "../mesh/drop_reason.ts";
+export type {
+  Candidate,
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "../mesh/effects.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
-export type { MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { AddressFilter, LinkPolicy, ServiceFilter } from "../mesh/link_policy.ts";
+export type { LinkSettings, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
+export type { LinkLimits } from "../mesh/rate_limits.ts";

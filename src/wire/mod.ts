@@ -41,6 +41,17 @@ export {
   LinkFrameWriter,
   MAX_LINK_FRAME,
 } from "./link_frame.ts";
+export {
+  CHALLENGE,
+  decodeLinkAuth,
+  encodeLinkAuth,
+  type LinkAuthMessage,
+  type LinkChallenge,
+  linkChallenge,
+  linkProofInput,
+  REFUSAL,
+  type SentChallenge,
+} from "./link_auth.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./packet.ts";
 export {
   decodePacket,

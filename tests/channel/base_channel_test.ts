@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { BaseChannel, ChannelError, createChannelPair, Packet } from "../../mod.ts";
+import {
+  BaseChannel,
+  ChannelError,
+  createChannelPair,
+  type OverflowPolicy,
+  Packet,
+} from "../../mod.ts";
 import { CountingController, rejection, turn } from "../support/routers.ts";
+import { pass } from "../support/timers.ts";
 
 /** A channel over nothing: what it flushes stays until the test takes it. */
 class StuckChannel extends BaseChannel<Packet> {
   /** Every reason that it was shut for. */
   readonly shuts: unknown[] = [];
+  /** What the transport has taken bit by bit. */
+  moved: number = 0;
 
   protected override encode(packet: Packet): Packet {
     return packet;
@@ -15,14 +24,25 @@ class StuckChannel extends BaseChannel<Packet> {
     return 1 + packet.data.length;
   }
   protected override flush(): void {}
+  protected override progress(): number {
+    return this.moved;
+  }
   protected override shut(reason?: unknown): void {
     this.shuts.push(reason);
     if (reason !== undefined) this.finish(reason);
   }
 
+  /** Takes one, and lets it be on its way. */
+  take(): Packet | undefined {
+    return this.next();
+  }
   /** Takes and releases everything. */
   empty(): void {
     for (let packet; (packet = this.next()) !== undefined;) this.sent(this.sizeOf(packet));
+  }
+  /** What was taken has left. */
+  release(size: number): void {
+    this.sent(size);
   }
   arrive(text: string): void {
     this.deliver(new Packet({ data: text }));
@@ -212,4 +232,197 @@ test("createChannelPair() tells the far end why only that it was cut", {
     reason,
     new ChannelError("ERR_CHANNEL_CLOSED", "Cannot keep channel: the peer cut it"),
   ]);
+});
+
+/** What a channel drops, in words. */
+function drops(channel: StuckChannel): string[] {
+  const told: string[] = [];
+  channel.onDrop = (error, packet, count) => {
+    told.push(`${error.code} ${packet?.srv ?? null} ${count}`);
+  };
+  return told;
+}
+
+const named = (srv: string) => new Packet({ srv, data: new Uint8Array(9) }); // Counts for 10.
+
+/** Sends packets of ten bytes through a queue of thirty; the first is on its way. */
+function overflow(policy: OverflowPolicy, names: string) {
+  const channel = new StuckChannel({ highWater: 30, overflow: policy });
+  const told = drops(channel);
+  channel.send(named("on its way"));
+  channel.take();
+  const accepted = [...names].map((name) => channel.send(named(name)));
+  const left: string[] = [];
+  for (let packet; (packet = channel.take()) !== undefined;) left.push(packet.srv);
+  return { accepted, told, left };
+}
+
+test("ChannelOptions.overflow says what becomes of data when the queue is full", () => {
+  const full = (name: string) => `ERR_CHANNEL_FULL ${name} 1`;
+  assert.deepEqual(overflow("refuse", "abcd"), {
+    accepted: [true, true, false, false],
+    told: [],
+    left: ["a", "b"],
+  });
+  assert.deepEqual(overflow("drop-newest", "abcd"), {
+    accepted: [true, true, true, true],
+    told: [full("c"), full("d")],
+    left: ["a", "b"],
+  });
+  assert.deepEqual(overflow("drop-oldest", "abcd"), {
+    accepted: [true, true, true, true],
+    told: [full("a"), full("b")],
+    left: ["c", "d"],
+  });
+  assert.deepEqual(overflow("close", "abcd"), {
+    accepted: [true, true, false, false],
+    told: ["ERR_CHANNEL_CLOSED null 2"],
+    left: [],
+  });
+});
+
+test('ChannelOptions.overflow "close" closes with ERR_CHANNEL_FULL', {
+  timeout: 10_000,
+}, async () => {
+  const channel = new StuckChannel({ highWater: 10, overflow: "close" });
+  channel.send(named("a"));
+  channel.send(named("b"));
+  const why = "Cannot keep channel: the channel's queue is full";
+  assert.deepEqual(await channel.closed, new ChannelError("ERR_CHANNEL_FULL", why));
+});
+
+test('ChannelOptions.overflow "drop-oldest" drops no control traffic, nor anything in vain', () => {
+  const channel = new StuckChannel({ highWater: 30, overflow: "drop-oldest" });
+  const told = drops(channel);
+  channel.send(new Packet({ srv: "control", net: 4, data: new Uint8Array(9) }));
+  channel.send(named("a"));
+  channel.send(named("b"));
+  assert.equal(channel.send(new Packet({ srv: "huge", data: new Uint8Array(29) })), true);
+  assert.deepEqual(told, ["ERR_CHANNEL_FULL huge 1"]);
+  channel.send(named("c"));
+  assert.deepEqual(told.slice(1), ["ERR_CHANNEL_FULL a 1"]);
+  assert.deepEqual([1, 2, 3].map(() => channel.take()!.srv), ["control", "b", "c"]);
+});
+
+test("new BaseChannel() refuses options that mean nothing", () => {
+  const refused = (options: object, error: Error) => {
+    assert.throws(() => new StuckChannel(options), error);
+  };
+  refused({ overflow: "wait" }, new TypeError('Cannot accept overflow: "wait" is no policy'));
+  refused({ highWater: 0 }, new RangeError("Cannot accept highWater: 0 is not above 0"));
+  refused({ stallTimeout: NaN }, new RangeError("Cannot accept stallTimeout: NaN is not above 0"));
+});
+
+test("BaseChannel.close() tells at once of all packets that were not sent", () => {
+  for (const peerCuts of [false, true]) {
+    const channel = new StuckChannel();
+    const told = drops(channel);
+    channel.onClose = () => told.push("closed");
+    channel.send(new Packet({ net: 4 }));
+    for (const name of ["on its way", "a", "b"]) channel.send(named(name));
+    channel.take();
+    channel.take();
+    if (peerCuts) channel.end(new Error("gone"));
+    else channel.close(new Error("cut"));
+    assert.deepEqual(told, ["ERR_CHANNEL_CLOSED null 2", "closed"]);
+  }
+});
+
+test("BaseChannel.counters count what came, and what the transport has taken", () => {
+  const channel = new StuckChannel({ highWater: 30, overflow: "drop-newest" });
+  channel.arrive("1");
+  channel.arrive("2");
+  for (const name of "abcd") channel.send(named(name));
+  channel.take();
+  const { counters } = channel;
+  assert.deepEqual(counters, { packetsIn: 2, packetsOut: 1, bytesIn: 0, bytesOut: 0 });
+  channel.empty();
+  assert.deepEqual(counters, { packetsIn: 2, packetsOut: 3, bytesIn: 0, bytesOut: 20 });
+});
+
+/** Runs with timers that only the test moves. */
+function withTimers(run: (tick: (ms: number) => void) => void): void {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    run(pass);
+  } finally {
+    mock.timers.reset();
+  }
+}
+
+test("BaseChannel closes when what waits has not moved for 8 s, and lets go of it", () => {
+  withTimers((tick) => {
+    for (const net of [0, 4]) { // Control traffic alone is stuck, too.
+      const channel = new StuckChannel();
+      const told: unknown[] = [];
+      channel.onClose = (reason) => told.push(reason);
+      channel.send(new Packet({ srv: "s", net }));
+      tick(7_999);
+      assert.deepEqual([channel.isOpen, told], [true, []]);
+      tick(1);
+      const why = "Cannot keep channel: what waits has not moved for 8000 ms";
+      assert.deepEqual(told, [new ChannelError("ERR_CHANNEL_CLOSED", why)]);
+      assert.deepEqual([channel.bufferedBytes, channel.take()], [0, undefined]);
+    }
+  });
+});
+
+test("BaseChannel does not close while what waits moves, however slowly, or nothing waits", () => {
+  withTimers((tick) => {
+    const idle = new StuckChannel();
+    const slow = new StuckChannel();
+    const line = new StuckChannel(); // Takes one packet for ever, but bit by bit.
+    idle.send(packet);
+    idle.empty();
+    for (let i = 0; i < 100; i++) slow.send(packet);
+    line.send(packet);
+    for (let i = 0; i < 20; i++) {
+      tick(6_000);
+      slow.take();
+      slow.release(1);
+      line.moved++;
+    }
+    assert.deepEqual([idle.isOpen, slow.isOpen, line.isOpen], [true, true, true]);
+    tick(10_000); // It is seen after 8 s, or up to 2 s later.
+    assert.deepEqual([idle.isOpen, slow.isOpen, line.isOpen], [true, false, false]);
+    idle.send(packet); // Only from now on.
+    tick(7_999);
+    assert.equal(idle.isOpen, true);
+    tick(1);
+    assert.equal(idle.isOpen, false);
+  });
+});
+
+test("BaseChannel does not blame the peer when the program itself stood still", () => {
+  const due: (() => void)[] = [];
+  const timers = mock.method(globalThis, "setTimeout", (run: () => void) => due.push(run));
+  try {
+    const channel = new StuckChannel();
+    channel.send(packet);
+    for (let i = 0; i < 3; i++) due.shift()!(); // However late, each counts for two seconds.
+    assert.equal(channel.isOpen, true);
+    due.shift()!();
+    assert.equal(channel.isOpen, false);
+  } finally {
+    timers.mock.restore();
+  }
+});
+
+test("ChannelOptions.stallTimeout may be as long as wanted, and leaves no timer once closed", () => {
+  withTimers((tick) => {
+    const set = mock.method(globalThis, "setTimeout");
+    const cleared = mock.method(globalThis, "clearTimeout");
+    const never = new StuckChannel({ stallTimeout: Infinity });
+    never.send(packet);
+    assert.equal(set.mock.callCount(), 0);
+    const channel = new StuckChannel({ stallTimeout: 100 });
+    channel.send(packet);
+    channel.send(packet);
+    assert.deepEqual(set.mock.calls.map((call) => call.arguments[1]), [25]);
+    channel.end();
+    assert(cleared.mock.calls.some((call) => call.arguments[0] === set.mock.calls[0]!.result));
+    tick(1_000);
+    assert.equal(never.isOpen, true);
+    never.end();
+  });
 });

@@ -89,3 +89,43 @@ test("SendQueue keeps 100,000 units in order while they come and go", () => {
   assert(taken.every((unit, i) => unit === i));
   assert.deepEqual([queue.bytes, queue.empty], [0, true]);
 });
+
+test("SendQueue.evict() takes out the oldest data, as much as is needed, and no control traffic", () => {
+  const queue = new SendQueue<string>(10);
+  queue.push("on its way", 2, false);
+  queue.shift();
+  queue.push("d1", 3, false);
+  queue.push("c1", 1, true);
+  queue.push("d2", 3, false);
+  assert.deepEqual([queue.evict(1), queue.evict(2), queue.bytes], [[], ["d1"], 6]);
+  assert.deepEqual([queue.push("d3", 4, false), queue.bytes], ["queued", 10]);
+  assert.deepEqual([queue.evict(7), queue.bytes], [["d2", "d3"], 3]);
+  assert.deepEqual([queue.push("d4", 7, false), drain(queue)], ["queued", ["c1", "d4"]]);
+});
+
+test("SendQueue.evict() takes out nothing if all of it would not do", () => {
+  const queue = new SendQueue<string>(10);
+  queue.push("on its way", 4, false);
+  queue.shift();
+  queue.push("d1", 3, false);
+  queue.push("c1", 1, true);
+  assert.deepEqual([queue.evict(6), queue.evict(5)], [[], ["d1"]]);
+});
+
+test("SendQueue.evict() empties the queue for a unit of any size if nothing is on its way", () => {
+  const queue = new SendQueue<string>(10);
+  queue.push("d1", 3, false);
+  queue.push("d2", 3, false);
+  assert.deepEqual([queue.evict(1_000), queue.bytes], [["d1", "d2"], 0]);
+  assert.equal(queue.push("huge", 1_000, false), "queued");
+});
+
+test("SendQueue.clear() says how much data it forgets", () => {
+  const queue = new SendQueue<string>(100);
+  queue.push("c", 1, true);
+  queue.push("d1", 1, false);
+  queue.push("d2", 1, false);
+  queue.shift();
+  queue.shift();
+  assert.deepEqual([queue.clear(), queue.clear()], [1, 0]);
+});

@@ -6,6 +6,7 @@ import { channelConformance } from "../../src/testing/mod.ts";
 import { encodeFrame } from "../../src/wire/mod.ts";
 import { record, turn } from "../support/channels.ts";
 import { FakeSerialPort } from "../support/lines.ts";
+import { pass } from "../support/timers.ts";
 
 const say = (srv: string) => new Packet({ srv });
 
@@ -200,5 +201,35 @@ test("openSerial() leaves the port as it was: opened and closed 1,000 times", {
     await near.closed;
     if (i % 2 === 0) await turn();
     assert.equal(port.log.at(-1), "close", `round ${i}`);
+  }
+});
+
+test("openSerial() does not take a slow port for a stuck one, though one packet takes a minute", {
+  timeout: 10_000,
+}, async () => {
+  const { port, near, told } = await open({ baudRate: 9_600 });
+  const packet = new Packet({ data: new Uint8Array(60_000) });
+  let release = () => {};
+  const take = async () => {
+    const go = release;
+    port.gate = new Promise((resolve) => release = resolve);
+    go();
+    for (let i = 0; i < 20; i++) await Promise.resolve(); // No turn(): it takes a timer.
+  };
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    await take();
+    near.send(packet);
+    await take();
+    const pieces = Math.ceil(encodeFrame(packet.toBinary()).length / 480); // Half a second each.
+    for (let i = 1; i < pieces; i++) {
+      mock.timers.tick(500);
+      await take();
+    }
+    assert.deepEqual([near.isOpen, near.bufferedBytes > 60_000, told], [true, true, []]);
+    pass(10_000); // The last piece never leaves.
+    assert.equal(near.isOpen, false);
+  } finally {
+    mock.timers.reset();
   }
 });

@@ -3,6 +3,7 @@ import { mock, test } from "node:test";
 import { ChannelError, Packet, WebSocketChannel, type WebSocketChannelOptions } from "../../mod.ts";
 import { encodeFrame } from "../../src/wire/mod.ts";
 import { concat, FakeWebSocket, record, turn } from "../support/channels.ts";
+import { pass } from "../support/timers.ts";
 
 function open(options: WebSocketChannelOptions = {}, readyState: 0 | 1 | 3 = 1) {
   const socket = new FakeWebSocket(readyState);
@@ -188,10 +189,13 @@ test("WebSocketChannel.close() for a reason closes at once", { timeout: 10_000 }
     channel.send(PING);
     const reason = new Error("cut");
     channel.close(reason);
-    assert.deepEqual([told, socket.closes], [["close: cut"], [[1000, ""]]]);
+    assert.deepEqual([told, socket.closes], [
+      ["drop ERR_CHANNEL_CLOSED", "close: cut"], // Of what was queued.
+      [[1000, ""]],
+    ]);
     socket.end(1006);
     await turn();
-    assert.deepEqual([await channel.closed, socket.sent, told], [reason, [], ["close: cut"]]);
+    assert.deepEqual([await channel.closed, socket.sent, told.length], [reason, [], 2]);
   }
 });
 
@@ -243,5 +247,34 @@ test("WebSocketChannel leaves no timer behind, however it ends", { timeout: 10_0
   } finally {
     set.mock.restore();
     clear.mock.restore();
+  }
+});
+
+test("WebSocketChannel closes when a full socket does not move, but not while it connects", {
+  timeout: 10_000,
+}, async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const [connecting, slow, stuck] = [0, 1, 1].map((readyState) => {
+      const channel = open({ stallTimeout: 1_000 }, readyState as 0 | 1);
+      channel.socket.stuck = true;
+      for (let i = 0; i < 20; i++) {
+        channel.channel.send(new Packet({ data: new Uint8Array(9_000) }));
+      }
+      return channel;
+    }) as [ReturnType<typeof open>, ReturnType<typeof open>, ReturnType<typeof open>];
+    await Promise.resolve(); // Sockets that are open have taken 64 KiB.
+    for (let i = 0; i < 20; i++) {
+      slow.socket.bufferedAmount--;
+      pass(500);
+    }
+    const why = "close: Cannot keep channel: what waits has not moved for 1000 ms";
+    const closed = ["drop ERR_CHANNEL_CLOSED", why];
+    assert.deepEqual([connecting.told, slow.told, stuck.told], [[], [], closed]);
+    pass(1_250);
+    assert.deepEqual([connecting.told, slow.told], [[], closed]);
+    connecting.channel.close(new Error("over"));
+  } finally {
+    mock.timers.reset();
   }
 });

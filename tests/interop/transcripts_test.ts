@@ -76,10 +76,13 @@ const clients = [
   "browser_client_ws",
 ];
 
+/** Played in ../runtime/maln_test.ts and ../runtime/beacon_test.ts. */
+const elsewhere = ["node_maln_client", "python_ip_edge_node_maln", "python_udp_beacon"];
+
 test("every recording is played", { timeout: TIMEOUT }, () => {
   const names = [...Deno.readDirSync(new URL("transcripts", import.meta.url))]
     .map(({ name }) => name.replace(/\.json$/, ""));
-  const played = [...Object.keys(servers), ...clients, "arduino_sketches"];
+  const played = [...Object.keys(servers), ...clients, "arduino_sketches", ...elsewhere];
   assert.deepEqual(names.sort(), played.sort());
 });
 

@@ -2,8 +2,6 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Balancer } from "../../src/router/balancer.ts";
-import { seededRandom } from "../../src/testing/mod.ts";
 import { X } from "./own_kind.ts";
 import { LIFE, Script } from "./script.ts";
 
@@ -46,32 +44,4 @@ test("Mesh.candidates() says whose route is being looked for, and leaves out who
   assert.deepEqual(me.mesh.candidates("echo").map(({ address }) => address), ["c"]);
   me.down(2);
   assert.equal(me.mesh.candidates("echo").some(({ held }) => !held), false);
-});
-
-test("Mesh.select() and the policy lowest agree, the case of our own full instance aside", () => {
-  const random = seededRandom(3);
-  const balancer = new Balancer(random, () => 0);
-  for (let round = 0; round < 200; round++) {
-    const me = new Script();
-    me.join(1, "b");
-    for (let i = 0; i < 5; i++) {
-      const name = `n${i}`;
-      me.tell(1, (frame) => frame.route(name, 2, 7, X + i));
-      const capacity = random() < 0.2 ? 65_535 : 100 * round + i; // All different.
-      me.tell(1, (frame) => frame.service(name, "s", capacity, X + i, 1));
-      if (random() < 0.5) me.tell(1, (frame) => frame.route(name, 0, 0, 0));
-    }
-    if (random() < 0.2) me.offer("s", 60_000);
-    const candidates = me.mesh.candidates("s");
-    const selected = candidates.find(({ address }) => address === me.mesh.select("s"))!;
-    const picked = candidates.find(({ address }) =>
-      address === balancer.pick(candidates, { service: "s" })
-    )!;
-    const merits = ({ capacity, held, cost }: typeof picked) => ({
-      capacity,
-      held,
-      own: cost === 0,
-    });
-    assert.deepEqual(merits(picked), merits(selected), `round ${round}`);
-  }
 });

@@ -54,7 +54,7 @@ test("B3: an old peer itself is used at once, and told by our word; what it says
     frame.route("x", 40, 1, PROXY);
     frame.route("y", 50, 1, LIFE);
   });
-  me.mesh.linkUp(1, me.now, 5); // A slow link, and still a surer way than any proxy's.
+  me.mesh.linkUp(1, me.now, { cost: 5 }); // A slow link, and still a surer way than any proxy's.
   me.query(1);
   assert.deepEqual(me.route(1, "b", 1, "b"), ["! route b 5 b"]);
   assert.deepEqual(over(2, me.wait(100)), ["> 2: [route b 6 by us #1]"]);

@@ -119,29 +119,14 @@ test("Mesh drops a packet that no route or service is there for", () => {
   assert.deepEqual(me.hear(2, {}), ["drop ERR_NO_SERVICE"]);
 });
 
-test("Mesh.select() prefers ourselves, then the lowest capacity", () => {
+test("Mesh.instances() lists ourselves first, then by capacity", () => {
   const me = threeWays();
-  assert.equal(me.mesh.select("s"), null);
+  assert.deepEqual(me.mesh.instances("s"), []);
   me.service(1, "s", "x", 5);
-  assert.equal(me.mesh.select("s"), "x");
   me.service(2, "s", "c", 3);
-  assert.equal(me.mesh.select("s"), "c");
   assert.deepEqual(me.mesh.instances("s"), ["c", "x"]);
   me.offer("s", 60_000);
-  assert.equal(me.mesh.select("s"), "me");
   assert.deepEqual(me.mesh.instances("s"), ["me", "c", "x"]);
-});
-
-test("Mesh.select() spreads calls evenly over equals", () => {
-  const me = new Script();
-  const counts: Record<string, number> = {};
-  for (const [link, name] of [[1, "a"], [2, "b"], [3, "c"]] as const) {
-    me.up(link, name);
-    me.service(link, "s", name, 1);
-    counts[name] = 0;
-  }
-  for (let i = 0; i < 3_000; i++) counts[me.mesh.select("s")!]!++;
-  for (const count of Object.values(counts)) assert(count > 900 && count < 1_100, `${count}`);
 });
 
 test("Mesh.reaches() is true of ourselves and of routes that can be used", () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Budget } from "../../src/mesh/budget.ts";
+import { newMeters } from "../../src/mesh/rate_limits.ts";
 import { FlapDamper } from "../../src/mesh/flap_damper.ts";
 import { RouteTable } from "../../src/mesh/route_table.ts";
 import { hashName, precedes } from "../../src/mesh/sequence.ts";
@@ -72,7 +72,7 @@ test("how near we have said that we are falls with what we tell, and never rises
   me.tell(1, x(3));
   me.wait(200);
   assert.deepEqual(feasible(), [4]);
-  me.mesh.linkUp(3, me.now, 10);
+  me.mesh.linkUp(3, me.now, { cost: 10 });
   me.hello(3, "d");
   me.tell(3, x(2)); // Nearer to x, over a long link.
   me.tell(1, retractX);
@@ -146,7 +146,7 @@ test("a native route is preferred to one that is told on somebody's behalf", () 
 
 test("a hop may cost more than one", () => {
   const me = new Script();
-  me.mesh.linkUp(1, 0, 10);
+  me.mesh.linkUp(1, 0, { cost: 10 });
   me.hello(1, "b");
   me.tell(1, (frame) => frame.route("b", 1, 1, LIFE));
   me.join(2, "c");
@@ -426,7 +426,7 @@ test("of many origins of one destination, those used last are remembered", () =>
 });
 
 test("the number of a destination that is forgotten is given to another", () => {
-  const neighbour = new Neighbour(1, 1, new Budget(1, 1, 0), 0);
+  const neighbour = new Neighbour(1, {}, newMeters({}, 1, 0), 0);
   const table = new RouteTable("me", new Map([[1, neighbour]]), -1, () => Infinity, 10);
   const { id } = table.find("x")!;
   table.sweep(0);

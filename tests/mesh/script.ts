@@ -173,7 +173,7 @@ export function log(effects: Effect[]): string[] {
       case "deliver":
         return `deliver ${describe(effect.packet)}`;
       case "drop":
-        return `drop ${effect.error.code}`;
+        return `drop ${effect.error.code}${effect.count ? ` x${effect.count}` : ""}`;
       case "route": {
         const { address, cost, via } = effect.route;
         return `! route ${address} ${effect.held ? "held" : `${cost} ${via}`.trimEnd()}`;

@@ -270,17 +270,6 @@ test("one host cannot take all the room there is", () => {
   assert.deepEqual(me.tell(1, (frame) => frame.service("b", "s", 1, LIFE, 1)), ["! service s@b 1"]);
 });
 
-test("Mesh.select() prefers an instance that has a route to one whose route is looked for", () => {
-  const me = withX();
-  me.tell(1, echo(1, 1));
-  me.tell(2, (frame) => frame.service("c", "echo", 9, LIFE, 1));
-  assert.equal(me.mesh.select("echo"), "x");
-  me.tell(1, (frame) => frame.route("x", 0, 0, 0));
-  assert.equal(me.mesh.select("echo"), "c");
-  me.tell(2, (frame) => frame.service("c", "echo", 0, LIFE, 2));
-  assert.equal(me.mesh.select("echo"), "x"); // The call waits.
-});
-
 test("of many origins that speak for one host, only some are remembered", () => {
   const records = new ServiceRecords(20_000, () => false);
   for (let i = 1; i <= 100; i++) records.accept("x", -i, "echo", 1, 1, 1_000 * i);

@@ -182,7 +182,7 @@ test("connect() ends with the reason of its signal", { timeout }, async () => {
   }
 });
 
-const schemes = "it begins with none of tcp+aln: tls+aln: ws: wss:";
+const schemes = "it begins with none of tcp+aln: tls+aln: tcp+maln: tls+maln: ws: wss:";
 const BAD: [url: string, message: string][] = [
   ["", 'Cannot use "": it is no URL'],
   ["localhost", 'Cannot use "localhost": it is no URL'],
@@ -195,6 +195,9 @@ const BAD: [url: string, message: string][] = [
   ["tls+aln://localhost/x", "Cannot use tls+aln://localhost/x: it names no port"],
   ["tcp+aln:localhost:1", "Cannot use tcp+aln:localhost:1: it names no host"],
   ["tcp+aln:///x", "Cannot use tcp+aln:///x: it names no host"],
+  ["tcp+maln://localhost/x", "Cannot use tcp+maln://localhost/x: it names no port"],
+  ["tls+maln:///x", "Cannot use tls+maln:///x: it names no host"],
+  ["ssl+maln://localhost:1/x", `Cannot use ssl+maln://localhost:1/x: ${schemes}`],
   ["ws://localhost:1/#x", "Cannot use ws://localhost:1/#x: it has a fragment"],
   ["tcp+aln://localhost:65536", 'Cannot use "tcp+aln://localhost:65536": it is no URL'],
   ["tcp+aln://[::1:1", 'Cannot use "tcp+aln://[::1:1": it is no URL'],
@@ -242,6 +245,7 @@ test("connect() and listen() say in a browser what to use instead", { timeout },
   assert.deepEqual((await script.rest()).split("\n"), [
     `TypeError: Cannot connect to tcp+aln://127.0.0.1:1 ${from}`,
     `TypeError: Cannot connect to tls+aln://127.0.0.1:1 ${from}`,
+    `TypeError: Cannot connect to tcp+maln://127.0.0.1:1/home ${from}`,
     "TypeError: Cannot listen on tcp+aln://127.0.0.1:0 in a browser: a page can only connect",
     "TypeError: Cannot listen on ws://127.0.0.1:0/ in a browser: a page can only connect",
     "ws: ERR_CHANNEL_CLOSED",

@@ -8,9 +8,8 @@ for (const name of ["Deno", "process"]) delete (globalThis as Record<string, unk
 
 const { connect, listen } = await import("../../src/runtime/net.ts");
 const told = (error: unknown) => log(`${(error as Error).name}: ${(error as Error).message}`);
-for (const url of ["tcp+aln://127.0.0.1:1", "tls+aln://127.0.0.1:1"]) {
-  await connect(url).catch(told);
-}
+const urls = ["tcp+aln://127.0.0.1:1", "tls+aln://127.0.0.1:1", "tcp+maln://127.0.0.1:1/home"];
+for (const url of urls) await connect(url).catch(told);
 for (const url of ["tcp+aln://127.0.0.1:0", "ws://127.0.0.1:0/"]) {
   await listen(url, () => {}).catch(told);
 }

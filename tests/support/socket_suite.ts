@@ -115,6 +115,23 @@ export function socketSuite(
     await cleanup();
   });
 
+  check("closes when its peer reads nothing for too long, and holds nothing any more", async () => {
+    const { channel, peer, cleanup } = await open({ highWater: 300_000, stallTimeout: 100 });
+    let dropped = 0;
+    channel.onDrop = (_error, _packet, count = 1) => dropped += count;
+    for (let sent = 0; channel.isOpen; sent++) {
+      if (sent < 20_000 && channel.send(LARGE)) continue;
+      assert(channel.bufferedBytes <= 300_000, `${channel.bufferedBytes} bytes are buffered`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.match((await channel.closed as Error).message, /has not moved for 100 ms/);
+    assert(dropped > 0, "nobody was told of what was queued");
+    assert.equal(channel.bufferedBytes, 0);
+    await peer.readAll().catch(() => {}); // It comes to an end: nobody holds the socket any more.
+    await peer.close();
+    await cleanup();
+  });
+
   check("still sends what is queued after its peer has ended", async () => {
     const { channel, peer, cleanup } = await open();
     const sent = await jam(channel); // More than the system takes at once.
