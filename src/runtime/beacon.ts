@@ -251,9 +251,22 @@ function isOwn(url: string): boolean {
   return false;
 }
 
+/** The part of Deno that is used here. */
+interface DenoPermissions {
+  permissions: { requestSync(descriptor: object): { state: string } };
+  errors: { NotCapable: new (message: string) => Error };
+}
+
 /** Binds a socket, and waits until it is. */
 function bound(socket: Socket, address: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {
+    const { Deno } = globalThis as { Deno?: DenoPermissions };
+    const host = `${address.address ?? "0.0.0.0"}:${address.port}`;
+    // Where it is missing, bind() throws by itself, and nobody can catch that.
+    if (Deno && Deno.permissions.requestSync({ name: "net", host }).state !== "granted") {
+      const message = `Cannot open socket: it needs the permission --allow-net=${host}`;
+      throw new Deno.errors.NotCapable(message);
+    }
     socket.once("error", reject);
     socket.bind(address, () => {
       socket.off("error", reject);
