@@ -6,18 +6,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Router } from "../mod.ts";
 import { connect } from "../src/runtime/net.ts";
-import { freePort, Program, ready, ROOT, startServer } from "./support/process.ts";
-import { deno, type Runtime, runtimes } from "./support/process_runtimes.ts";
-
-const TIMEOUT = 60_000;
-
-/** The commands that a file's header shows for a runtime. */
-function shownCommands(file: string, runtime: Runtime): string[][] {
-  const header = Deno.readTextFileSync(ROOT + file).split("*/")[0]!;
-  return [...header.matchAll(/^ \* {5}(deno|bun|node) (.+)$/gm)]
-    .filter(([, name]) => name === runtime.name)
-    .map(([, , args]) => [runtime.path, ...args!.split(" ")]);
-}
+import { shownCommands, TIMEOUT } from "./support/examples.ts";
+import { freePort, Program, ready, startServer } from "./support/process.ts";
+import { deno, runtimes } from "./support/process_runtimes.ts";
 
 for (const runtime of runtimes) {
   const { skip, label } = runtime;
