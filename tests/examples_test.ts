@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Router } from "../mod.ts";
 import { connect } from "../src/runtime/net.ts";
-import { shownCommands, TIMEOUT } from "./support/examples.ts";
+import { rawStatus, shownCommands, TIMEOUT } from "./support/examples.ts";
 import { freePort, Program, ready, startServer } from "./support/process.ts";
 import { deno, runtimes } from "./support/process_runtimes.ts";
 
@@ -355,16 +355,6 @@ describe("examples/server.ts in Deno", () => {
     assert.match(await response.text(), /^Requires read access to .*--allow-read/);
   });
 });
-
-/** The status of a path that is sent as it stands: `fetch` would tidy it. */
-async function rawStatus(page: string, path: string): Promise<number> {
-  const { hostname, port, host } = new URL(page);
-  const conn = await Deno.connect({ hostname, port: Number(port) });
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
-  await conn.write(new TextEncoder().encode(request));
-  const answer = await new Response(conn.readable).text();
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
-}
 
 /** Connects a router; what it returns settles when the connection has closed. */
 async function connectTo(router: Router, url: string): Promise<{ closed: Promise<unknown> }> {

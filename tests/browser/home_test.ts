@@ -120,8 +120,8 @@ describe(skip ? `home panel (skipped: ${skip})` : "home panel", () => {
     await using near = await guest(evil, hub.tcp);
     near.registerService("temperature", () => Promise.resolve("<b>"));
     near.registerService("light", async function* (packet) {
-      if (packet.text() === "watch") return yield "w".repeat(5_000);
-      throw new Error(evil);
+      if (packet.text() !== "watch") throw new Error(evil);
+      yield "w".repeat(5_000);
     });
     const panel = await browser.open(hub.page);
     await panel.until(

@@ -26,6 +26,29 @@ export function startExample(file: string, runtime: Runtime, ...args: string[]):
   return new Program(...command!.slice(0, command!.indexOf(file) + 1), ...args);
 }
 
+/** The status of a path that is sent as it stands: `fetch` would tidy it, and some headers. */
+export async function rawStatus(
+  page: string,
+  path: string,
+  headers: string[] = ["Connection: close"],
+): Promise<number> {
+  const { hostname, port, host } = new URL(page);
+  using conn = await Deno.connect({ hostname, port: Number(port) });
+  const lines = [`GET ${path} HTTP/1.1`, `Host: ${host}`, ...headers, "", ""];
+  await conn.write(new TextEncoder().encode(lines.join("\r\n")));
+  const buffer = new Uint8Array(100);
+  const answer = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+}
+
+/** The status that a page from some origin gets when it asks for a WebSocket. */
+export function upgradeStatus(page: string, origin: string): Promise<number> {
+  return rawStatus(page, "/", [
+    ...["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+    ...["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", `Origin: ${origin}`],
+  ]);
+}
+
 /** A router of this process, linked to a hub. */
 export async function guest(address: string, url: string): Promise<Router> {
   const router = new Router(address);
