@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import { Router } from "../mod.ts";
 import { connect } from "../src/runtime/net.ts";
 import { rawStatus, shownCommands, TIMEOUT } from "./support/examples.ts";
+import { freeLowPort, freeUdpPort } from "./support/free_ports.ts";
 import { freePort, Program, ready, startServer } from "./support/process.ts";
 import { deno, runtimes } from "./support/process_runtimes.ts";
 
@@ -90,6 +91,68 @@ for (const runtime of runtimes) {
           await program.line(/^lost ws:/);
         }
       }
+    });
+  });
+
+  describe(`examples/maln_host.ts and maln_client.ts in ${label}`, () => {
+    test("keep two networks on one port apart, and say which are there", network, async () => {
+      const [shownHost] = shownCommands("examples/maln_host.ts", runtime);
+      const [shownClient] = shownCommands("examples/maln_client.ts", runtime);
+      await using host = new Program(...shownHost!.slice(0, -1), "tcp+maln://127.0.0.1:0");
+      const [, home] = await host.line(/^home is at (tcp\+maln:\/\/127\.0\.0\.1:\d+\/home)$/);
+      for (const name of ["home", "garden"]) {
+        const url = home!.replace(/home$/, name);
+        await host.line(new RegExp(`^${name} is at ${url.replace("+", "\\+")}$`));
+        await using client = new Program(...shownClient!.slice(0, -1), url);
+        const { code, stdout, stderr } = await client.ended();
+        assert.deepEqual({ code, stdout, stderr }, {
+          code: 0,
+          stdout: `${name}-hub answered "pong from ${name}"\n`,
+          stderr: "",
+        });
+        const [, address] = await host.line(new RegExp(`^${name}: (client-\\w{4}) joined$`));
+        await host.line(new RegExp(`^${name}: ${address} left$`));
+      }
+      const nowhere = home!.replace(/home$/, "nowhere");
+      await using stranger = new Program(...shownClient!.slice(0, -1), nowhere);
+      const { code, stdout, stderr } = await stranger.ended();
+      const why = 'Cannot join network "nowhere": there is no network "nowhere" here';
+      assert.deepEqual({ code, stdout, stderr }, {
+        code: 1,
+        stdout: "",
+        stderr: `Cannot ping ${nowhere}: ${why}\n`,
+      });
+      host.signal("SIGINT");
+      assert.equal((await host.ended()).code, 0);
+    });
+  });
+
+  describe(`examples/beacon_host.ts and beacon_client.ts in ${label}`, () => {
+    test("find each other on this machine, and part in order", network, async () => {
+      const [shownHost] = shownCommands("examples/beacon_host.ts", runtime);
+      const [shownClient] = shownCommands("examples/beacon_client.ts", runtime);
+      const [tcp, udp] = [await freeLowPort(), `${await freeUdpPort()}`];
+      const url = `tcp+aln://127.0.0.1:${tcp}`; // Which no other machine is told.
+      await using client = new Program(...shownClient!, udp);
+      await using host = new Program(...shownHost!.slice(0, -1), url, udp);
+      const [, name] = await host.line(
+        new RegExp(`^(host-\\w{4}) tells of \\S+:${tcp} on UDP port ${udp}$`),
+      );
+      await client.line(new RegExp(`^found tcp\\+aln://127\\.0\\.0\\.1:${tcp}$`));
+      await client.line(
+        new RegExp(`^${name}: \\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$`),
+      );
+      const [, joined] = await host.line(/^(client-\w{4}) joined$/);
+      client.signal("SIGINT");
+      const { code, stdout, stderr } = await client.ended();
+      assert.deepEqual({ code, lines: stdout.split("\n").length, stderr }, {
+        code: 0,
+        lines: 3,
+        stderr: "",
+      });
+      await host.line(new RegExp(`^${joined} left$`));
+      host.signal("SIGINT");
+      assert.equal((await host.ended()).code, 0);
     });
   });
 

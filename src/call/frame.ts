@@ -31,8 +31,9 @@ export function numberOf(index: number): number {
   return index % MAX_FRAME_NUMBER + 1;
 }
 
-/** The index nearest to `expected` that has a number; below 0 if there is none. */
+/** The index nearest to `expected` that has a number; below 0 if there is none, as of number 0. */
 export function indexOf(number: number, expected: number): number {
+  if (number < 1) return -1;
   const ahead = (number - 1 - expected % MAX_FRAME_NUMBER + MAX_FRAME_NUMBER) % MAX_FRAME_NUMBER;
   return expected + (ahead > MAX_FRAME_NUMBER / 2 ? ahead - MAX_FRAME_NUMBER : ahead);
 }

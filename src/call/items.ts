@@ -44,6 +44,7 @@ export class ItemCutter {
 /** Puts items together. */
 export class ItemJoiner {
   readonly #limit: number;
+  /** The item so far; any two parts that follow each other are more than a chunk. */
   #parts: Uint8Array[] = [];
   #size: number = 0;
 
@@ -52,30 +53,43 @@ export class ItemJoiner {
     this.#limit = limit;
   }
 
-  /** Whether the item has become too large. */
+  /** Whether an item was too large. Nothing is put together after that. */
   get overflown(): boolean {
     return this.#size > this.#limit;
   }
 
-  /** Takes a frame of kind `data`; returns the item if that was its last. */
+  /**
+   * Takes a frame of kind `data`; its data is borrowed until the item is whole.
+   *
+   * @returns The item if that was its last frame, else `null`.
+   */
   push({ data, flags }: CallFrame): Uint8Array | null {
-    const last = (flags & DATA_MORE) === 0;
-    if (last && this.#parts.length === 0 && data.length <= this.#limit) return data;
-    this.#size += data.length;
+    if (!this.overflown) this.#size += data.length;
     if (this.overflown) {
       this.#parts = [];
       return null;
     }
-    this.#parts.push(data);
-    if (!last) return null;
-    const item = new Uint8Array(this.#size);
-    let at = 0;
-    for (const part of this.#parts) {
-      item.set(part, at);
-      at += part.length;
+    const previous = this.#parts.at(-1);
+    if (previous !== undefined && previous.length + data.length <= CHUNK_SIZE) {
+      // Whoever sends crumbs is no friend: apart, they take far more memory than they have bytes.
+      this.#parts[this.#parts.length - 1] = joined([previous, data]);
+    } else {
+      this.#parts.push(data);
     }
+    if ((flags & DATA_MORE) !== 0) return null;
+    const item = this.#parts.length === 1 ? this.#parts[0]! : joined(this.#parts);
     this.#parts = [];
     this.#size = 0;
     return item;
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

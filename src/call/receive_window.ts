@@ -52,11 +52,13 @@ export class ReceiveWindow {
       return;
     }
     this.#frames.set(index, frame);
+    const before = this.#expected;
     while (this.#frames.has(this.#expected)) this.#expected++;
     this.#unacknowledged++;
     const inOrder = this.#expected === this.#taken + this.#frames.size;
     const asks = frame.kind !== CALL.data || (frame.flags & DATA_ASKS) !== 0;
-    const hurry = asks || !inOrder || this.#unacknowledged >= ACK_AFTER;
+    const filled = this.#expected > before + 1; // The sender waits to hear that it was not in vain.
+    const hurry = asks || filled || !inOrder || this.#unacknowledged >= ACK_AFTER;
     this.#ackAt = hurry ? now : Math.min(this.#ackAt, now + ACK_DELAY);
   }
 

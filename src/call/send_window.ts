@@ -9,6 +9,10 @@
 
 import { type CallFrame, indexOf, numberOf, WINDOW } from "./frame.ts";
 
+/** Frames on their way at once, at least, and when they begin to be acknowledged. */
+const MIN_FLIGHT = 2;
+const FIRST_FLIGHT = WINDOW / 4;
+
 /** How long an acknowledgement may take before anything is known of the way, in ms. */
 const FIRST_TIMEOUT = 500;
 
@@ -16,17 +20,24 @@ const FIRST_TIMEOUT = 500;
 const MIN_TIMEOUT = 200;
 const MAX_TIMEOUT = 5_000;
 
-/** Frames received behind one that is missing: so many of them mean that it is lost. */
+/** A frame is lost if one that was sent so many later has arrived. */
 const REORDERING = 3;
 
-/** Between questions whether there is room now, in ms. */
-const PROBE_INTERVAL = 1_000;
+/** Until the first question whether there is room now, and between questions at most, in ms. */
+const MIN_PROBE_INTERVAL = 500;
+const MAX_PROBE_INTERVAL = 5_000;
+
+/** How long nothing is sent after a frame that could not be sent, and after many, in ms. */
+const MIN_PAUSE = 20;
+const MAX_PAUSE = 1_000;
 
 /** A frame that has not been acknowledged. */
 interface Pending {
-  frame: CallFrame;
-  /** When it was sent last; `-Infinity` if it is to be sent. */
+  readonly frame: CallFrame;
+  /** When it was sent last, and as which of all frames, counted from 1. */
   sentAt: number;
+  order: number;
+  /** How often it was sent. */
   tries: number;
   /** Whether the far end has it, though not all before it. */
   received: boolean;
@@ -38,31 +49,44 @@ export interface NumberedFrame {
   readonly frame: CallFrame;
   /** Its number. */
   readonly number: number;
-  /** Whether nothing more can be sent before it is acknowledged. */
+  /** Whether more is waiting, and cannot be sent before something is acknowledged. */
   readonly last: boolean;
 }
 
 /** Numbers frames, and decides which are sent when. */
 export class SendWindow {
   /** Frames that are not acknowledged, from index {@linkcode SendWindow.#base}. */
-  #pending: Pending[] = [];
+  readonly #pending: Pending[] = [];
   #base: number = 0;
   /** Frames of `#pending` that have been sent at least once. */
   #sent: number = 0;
+  /** None of `#pending` before this one is to be sent. */
+  #unsent: number = 0;
   /** The first index that the far end has no room for. */
   #limit: number = WINDOW;
-  /** How many frames may be on their way, and how many are. */
-  #flight: number;
-  #flying: number = 0;
+  /** What is on its way, in the order in which it was sent. */
+  readonly #flying: Set<Pending> = new Set();
+  /** How many frames may be on their way: before anything is acknowledged, and then. */
+  readonly #first: number;
+  #flight: number = FIRST_FLIGHT;
+  /** Frames sent so far; up to which of them losses have been answered; the latest that arrived. */
+  #order: number = 0;
+  #slowedOrder: number = 0;
+  #arrivedOrder: number = 0;
+  /** Of round trips: the shortest, the usual one, and by how much they differ, in ms. */
+  #shortest: number = Infinity;
   #smoothed: number = 0;
   #variation: number = 0;
   #timeout: number = FIRST_TIMEOUT;
   #progressAt: number;
   #probedAt: number;
+  #probeInterval: number = MIN_PROBE_INTERVAL;
+  #pausedUntil: number = Infinity;
+  #pause: number = MIN_PAUSE;
 
-  /** Constructs a new instance, which sends `flight` frames before it has heard anything. */
-  constructor(now: number, flight: number) {
-    this.#flight = flight;
+  /** Constructs a new instance, which sends `first` frames before any is acknowledged. */
+  constructor(now: number, first: number) {
+    this.#first = first;
     this.#progressAt = this.#probedAt = now;
   }
 
@@ -76,7 +100,7 @@ export class SendWindow {
     return this.#pending.length;
   }
 
-  /** How long the far end has said nothing new though there is something to say, in ms. */
+  /** How long the far end has said nothing though there is something to say, in ms. */
   stalledFor(now: number): number {
     return this.idle ? 0 : now - this.#progressAt;
   }
@@ -84,7 +108,7 @@ export class SendWindow {
   /** Adds a frame to be sent. */
   push(frame: CallFrame, now: number): void {
     if (this.idle) this.#progressAt = this.#probedAt = now;
-    this.#pending.push({ frame, sentAt: -Infinity, tries: 0, received: false });
+    this.#pending.push({ frame, sentAt: now, order: 0, tries: 0, received: false });
   }
 
   /** The far end acknowledges: it expects number `next`, and has no room from number `limit` on. */
@@ -93,17 +117,19 @@ export class SendWindow {
     const acknowledged = base - this.#base;
     if (acknowledged < 0 || acknowledged > this.#sent) return; // Old, or of another call.
     this.#progressAt = this.#probedAt = now;
-    for (const pending of this.#pending.splice(0, acknowledged)) {
-      this.#landed(pending);
-      // What has been sent twice, or was here before, does not say how long the way is.
-      const { sentAt, tries, received } = pending;
-      if (tries === 1 && !received && sentAt !== -Infinity) this.#measure(now - sentAt);
-    }
+    for (const pending of this.#pending.splice(0, acknowledged)) this.#landed(pending, now);
     this.#base = base;
     this.#sent -= acknowledged;
+    this.#unsent = Math.max(0, this.#unsent - acknowledged);
+    this.#markReceived(gaps, now);
+    this.#findLost();
     this.#flight = Math.min(WINDOW, this.#flight + acknowledged);
-    this.#limit = Math.max(this.#limit, indexOf(limit, base));
-    this.#markReceived(gaps);
+    // Never more than a window, whatever is said.
+    const end = Math.min(indexOf(limit, base), base + WINDOW);
+    if (acknowledged === 0 && end <= this.#limit) return;
+    this.#limit = Math.max(this.#limit, end);
+    this.#probeInterval = MIN_PROBE_INTERVAL;
+    this.#pause = MIN_PAUSE;
   }
 
   /**
@@ -112,109 +138,127 @@ export class SendWindow {
    */
   next(now: number): NumberedFrame | "probe" | null {
     this.#expire(now);
-    if (this.#flying < this.#flight) {
-      const end = Math.min(this.#pending.length, this.#limit - this.#base);
-      for (let at = 0; at < end; at++) {
-        const pending = this.#pending[at]!;
-        if (pending.sentAt !== -Infinity || pending.received) continue;
-        pending.sentAt = now;
-        pending.tries++;
-        this.#flying++;
-        this.#sent = Math.max(this.#sent, at + 1);
-        const more = this.#flying < this.#flight && at + 1 < end;
-        const last = !more && at + 1 < this.#pending.length;
-        return { frame: pending.frame, number: numberOf(this.#base + at), last };
-      }
+    if (now >= this.#pausedUntil) this.#pausedUntil = Infinity;
+    const at = this.#toSend();
+    if (at >= 0 && this.#pausedUntil === Infinity) {
+      const pending = this.#pending[at]!;
+      pending.sentAt = now;
+      pending.order = ++this.#order;
+      pending.tries++;
+      this.#flying.add(pending);
+      this.#unsent = at + 1;
+      this.#sent = Math.max(this.#sent, at + 1);
+      const last = this.#toSend() < 0 && at + 1 < this.#pending.length;
+      return { frame: pending.frame, number: numberOf(this.#base + at), last };
     }
     if (now < this.#probeAt) return null;
     this.#probedAt = now;
+    this.#probeInterval = Math.min(MAX_PROBE_INTERVAL, 2 * this.#probeInterval);
     return "probe";
   }
 
   /** A frame that {@linkcode next} has given could not be sent: the way is full. */
   refused(number: number, now: number): void {
     const pending = this.#pending[indexOf(number, this.#base) - this.#base];
-    if (pending === undefined) return;
-    pending.tries = 2; // Whatever is measured of it would be wrong.
+    if (pending === undefined || !this.#flying.has(pending)) return;
+    pending.tries--;
+    this.#lost(pending);
     this.#slowDown();
-    // Sent again when its time is over: until then it stands for what fills the way.
-    pending.sentAt = now;
+    this.#pausedUntil = now + this.#pause;
+    this.#pause = Math.min(MAX_PAUSE, 2 * this.#pause);
   }
 
   /** When {@linkcode next} may have something though nothing else happens; `Infinity` if never. */
   get deadline(): number {
-    return Math.min(this.#expiry, this.#probeAt);
+    return Math.min(this.#expiry, this.#probeAt, this.#pausedUntil);
   }
 
   /** When to ask whether there is room: nothing is on its way, and something waits for room. */
   get #probeAt(): number {
-    const blocked = this.#flying === 0 && this.#pending.length > 0;
-    return blocked ? this.#probedAt + PROBE_INTERVAL : Infinity;
+    const blocked = this.#flying.size === 0 && this.#pending.length > 0;
+    return blocked ? this.#probedAt + this.#probeInterval : Infinity;
+  }
+
+  /** When the frame that has been on its way for longest should have been acknowledged. */
+  get #expiry(): number {
+    for (const { sentAt } of this.#flying) return sentAt + this.#timeout;
+    return Infinity;
+  }
+
+  /** Which of `#pending` may be sent now, the first that is to be; -1 if none may. */
+  #toSend(): number {
+    // A caller's first frame makes the call known: what overtook it would be for nobody.
+    const flight = this.#base === 0 ? Math.min(this.#first, this.#flight) : this.#flight;
+    if (this.#flying.size >= flight) return -1;
+    const end = Math.min(this.#pending.length, this.#limit - this.#base);
+    for (; this.#unsent < end; this.#unsent++) {
+      const pending = this.#pending[this.#unsent]!;
+      if (!pending.received && !this.#flying.has(pending)) return this.#unsent;
+    }
+    return -1;
   }
 
   /** If a frame has not been acknowledged in time, all are sent again, more slowly. */
   #expire(now: number): void {
     if (now < this.#expiry) return;
-    for (let at = 0; at < this.#sent; at++) this.#lost(this.#pending[at]!);
+    for (const pending of this.#flying) this.#lost(pending);
     this.#slowDown();
     this.#timeout = Math.min(MAX_TIMEOUT, 2 * this.#timeout);
   }
 
-  /** When the first frame that is on its way should have been acknowledged. */
-  get #expiry(): number {
-    let first = Infinity;
-    for (let at = 0; at < this.#sent; at++) {
-      const { sentAt, received } = this.#pending[at]!;
-      if (!received && sentAt !== -Infinity) first = Math.min(first, sentAt + this.#timeout);
-    }
-    return first;
-  }
-
-  #markReceived(gaps: Uint8Array): void {
+  #markReceived(gaps: Uint8Array, now: number): void {
     // Bit i of the map is the frame i + 1 after the one that is expected; that one is missing.
-    let last = -1;
-    for (let i = 0; i < gaps.length * 7; i++) {
+    const bits = Math.min(gaps.length * 7, this.#sent - 1);
+    for (let i = 0; i < bits; i++) {
       if ((gaps[Math.floor(i / 7)]! & (1 << (i % 7))) === 0) continue;
-      const pending = this.#pending[i + 1];
-      if (pending === undefined || i + 1 >= this.#sent) break;
-      if (!pending.received) this.#landed(pending);
-      pending.received = true;
-      last = i + 1;
+      this.#landed(this.#pending[i + 1]!, now);
     }
-    let lost = false;
-    for (let at = 0; at + REORDERING <= last; at++) {
-      const pending = this.#pending[at]!;
-      if (pending.received || pending.tries !== 1 || pending.sentAt === -Infinity) continue;
-      this.#lost(pending);
-      lost = true;
-    }
-    if (lost) this.#slowDown();
   }
 
-  /** A frame is not on its way any more: it has arrived. */
-  #landed({ sentAt, received }: Pending): void {
-    if (sentAt !== -Infinity && !received) this.#flying--;
+  /** What was sent well before something that has arrived is lost. */
+  #findLost(): void {
+    let lost = 0;
+    for (const pending of this.#flying) {
+      if (pending.order + REORDERING > this.#arrivedOrder) break;
+      lost = pending.order;
+      this.#lost(pending);
+    }
+    // Once for all that was lost at about the same time.
+    if (lost > this.#slowedOrder) this.#slowDown();
+  }
+
+  /** A frame has arrived. */
+  #landed(pending: Pending, now: number): void {
+    pending.received = true;
+    if (!this.#flying.delete(pending)) return; // It came before, or too late.
+    const { sentAt, order, tries } = pending;
+    const trip = now - sentAt;
+    // What has been sent twice does not say how long the way is: which of them was it?
+    if (tries === 1) this.#measure(trip);
+    if (trip >= this.#shortest) this.#arrivedOrder = Math.max(this.#arrivedOrder, order);
   }
 
   /** A frame is not on its way any more: it is to be sent again. */
   #lost(pending: Pending): void {
-    this.#landed(pending);
-    pending.sentAt = -Infinity;
+    this.#flying.delete(pending);
+    this.#unsent = 0;
   }
 
   #slowDown(): void {
-    this.#flight = Math.max(2, Math.floor(this.#flight / 2));
+    this.#flight = Math.max(MIN_FLIGHT, Math.floor(this.#flight / 2));
+    this.#slowedOrder = this.#order;
   }
 
   /** Takes a round trip into account, as RFC 6298 says. */
   #measure(trip: number): void {
-    if (this.#smoothed === 0) {
+    if (this.#shortest === Infinity) {
       this.#smoothed = trip;
       this.#variation = trip / 2;
     } else {
       this.#variation += (Math.abs(trip - this.#smoothed) - this.#variation) / 4;
       this.#smoothed += (trip - this.#smoothed) / 8;
     }
+    this.#shortest = Math.min(this.#shortest, trip);
     const timeout = this.#smoothed + 4 * this.#variation;
     this.#timeout = Math.min(MAX_TIMEOUT, Math.max(MIN_TIMEOUT, timeout));
   }

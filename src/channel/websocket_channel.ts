@@ -181,6 +181,7 @@ export async function connectWebSocket(
   options.signal?.throwIfAborted();
   const socket = new WebSocket(url);
   const channel = new WebSocketChannel(socket, options);
+  channel.side = "opened";
   const opened = new Promise<void>((resolve) => {
     socket.addEventListener("open", () => resolve(), { once: true });
   });

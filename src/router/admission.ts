@@ -205,7 +205,7 @@ export class Admission {
       case "proof":
         return this.#hearProof(message.challenge, message.mac);
       case "refusal":
-        if (this.#state === "waiting") this.#refuse(REFUSALS[message.reason] ?? REFUSED);
+        this.#refuse(meaning(message.reason));
     }
   }
 
@@ -221,7 +221,9 @@ export class Admission {
    */
   closed(reason: unknown): unknown {
     const early = this.#state !== "ended" && !this.#told;
+    const refused = this.#held.map(refusalIn).find((why) => why !== null);
     this.end();
+    if (refused) return refusal("ERR_CHANNEL_AUTH", refused); // We were busy when it was said.
     if (reason !== undefined || !early) return reason;
     return refusal("ERR_CHANNEL_CLOSED", "the neighbour has closed it before it was let in");
   }
@@ -265,18 +267,17 @@ export class Admission {
     if (this.#state === "open") this.#begin();
     if (!this.#admissible(theirs)) return;
     if (++this.#challenges > MAX_CHALLENGES) return this.#refuse(REFUSED, REFUSAL.malformed);
-    if (this.#channel.side !== "accepted") this.#run(() => this.#prove(theirs));
+    if (this.#channel.side !== "accepted") this.#prove(theirs);
   }
 
   #hearProof(theirs: SentChallenge, mac: Bytes): void {
     if (this.#state !== "waiting" || !this.#admissible(theirs)) return;
-    this.#run(async () => {
-      const proved = await this.#key!.verify(linkProofInput(theirs, this.#mine!), mac);
-      if (!this.#isBusy()) return;
-      if (!proved) return this.#refuse("the neighbour does not know the key", REFUSAL.key);
-      if (!this.#accepts(theirs.address)) return this.#refuseName(theirs.address);
-      if (!isSame(this.#proved, theirs.nonce)) await this.#prove(theirs);
-      if (this.#isBusy()) this.#enter(theirs.address);
+    const { address, nonce } = theirs;
+    this.#wait(this.#key!.verify(linkProofInput(theirs, this.#mine!), mac), (proved) => {
+      if (!proved) this.#refuse("the neighbour does not know the key", REFUSAL.key);
+      else if (!this.#accepts(address)) this.#refuseName(address);
+      else if (isSame(this.#proved, nonce)) this.#enter(address);
+      else this.#prove(theirs, () => this.#enter(address));
     });
   }
 
@@ -284,7 +285,7 @@ export class Admission {
   #admissible(theirs: SentChallenge): boolean {
     const { address } = this.#keeper;
     if (this.#state !== "waiting") return false;
-    if (!this.#answered) this.#schedule(TIMEOUT); // It is no old peer.
+    if (!this.#answered && !this.#required) this.#schedule(TIMEOUT); // It is no old peer.
     this.#answered = true;
     if (theirs.address === address) {
       this.#refuse(`the neighbour calls itself "${address}", as this router`, REFUSAL.address);
@@ -296,33 +297,29 @@ export class Admission {
     return false;
   }
 
-  async #prove(theirs: SentChallenge): Promise<void> {
+  /** Says a proof that is about the neighbour's challenge, and goes on. */
+  #prove(theirs: SentChallenge, then?: () => void): void {
     const challenge = this.#mine!;
-    const mac = await this.#key!.sign(linkProofInput(challenge, theirs));
-    if (!this.#isBusy()) return;
-    this.#proved = theirs.nonce;
-    this.#say({ kind: "proof", challenge, mac });
+    this.#wait(this.#key!.sign(linkProofInput(challenge, theirs)), (mac) => {
+      this.#proved = theirs.nonce;
+      this.#say({ kind: "proof", challenge, mac });
+      if (this.#state !== "ended") then?.();
+    });
   }
 
-  /** Runs something that takes its time; what comes meanwhile is looked at afterwards. */
-  async #run(task: () => Promise<void>): Promise<void> {
+  /** Waits for Web Crypto; what the neighbour says meanwhile is looked at afterwards. */
+  #wait<T>(result: Promise<T>, then: (value: T) => void): void {
     this.#state = "busy";
-    try {
-      await task();
-    } catch (cause) {
-      this.#end("ERR_CHANNEL_AUTH", "Web Crypto has failed", { cause });
-    }
-    if (this.#isBusy()) this.#state = "waiting";
-    this.#goOn();
+    result.then((value) => {
+      if (this.#state !== "busy") return; // It has ended.
+      this.#state = "waiting";
+      then(value);
+      while (this.#held.length > 0 && !this.#isBusy()) this.receive(this.#held.shift()!);
+    }, (cause) => this.#end("ERR_CHANNEL_AUTH", "Web Crypto has failed", { cause }));
   }
 
-  /** Asked after every wait: anything may have happened meanwhile. */
   #isBusy(): boolean {
     return this.#state === "busy";
-  }
-
-  #goOn(): void {
-    while (this.#held.length > 0 && !this.#isBusy()) this.receive(this.#held.shift()!);
   }
 
   // ── letting in ────────────────────────────────────────────────────────────
@@ -421,8 +418,7 @@ export class Admission {
   }
 
   #refuseName(name: string): void {
-    const reason = this.#key === null ? 0 : REFUSAL.address;
-    this.#refuse(`the neighbour calls itself "${name}", and may not`, reason);
+    this.#refuse(`the neighbour calls itself "${name}", and may not`, REFUSAL.address);
   }
 
   /** Refuses the neighbour for good; says why, if it is of a kind that listens. */
@@ -465,6 +461,20 @@ const REFUSALS: Readonly<Record<number, string>> = {
   [REFUSAL.address]: "the neighbour does not accept the address of this router",
   [REFUSAL.side]: "the neighbour has accepted a connection, too: somebody is in between",
 };
+
+function meaning(reason: number): string {
+  return REFUSALS[reason] ?? REFUSED;
+}
+
+/** What the neighbour says in a packet if it refuses us; `null` if it does not. */
+function refusalIn({ net, data }: Packet): string | null {
+  try {
+    const message = net === NET_LINK ? decodeLinkAuth(data) : null;
+    return message?.kind === "refusal" ? meaning(message.reason) : null;
+  } catch {
+    return null;
+  }
+}
 
 function refusal(code: RefusalCode, why: string, options?: ErrorOptions): ChannelError {
   return new ChannelError(code, `Cannot accept channel: ${why}`, options);

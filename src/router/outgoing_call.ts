@@ -368,6 +368,7 @@ export class OutgoingCall {
     const { idle, dst } = this.#setup;
     if (idle === Infinity) return;
     const { clock } = this.#host;
+    this.#cancelIdle?.(); // A reader may ask for more while it is given something.
     this.#cancelIdle = clock.schedule(clock.now() + idle, () => {
       const message = `Cannot wait longer: "${dst}" has sent nothing for ${idle} ms`;
       this.fail(new DOMException(message, "TimeoutError"));

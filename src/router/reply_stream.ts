@@ -84,13 +84,18 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
       },
       reply(packet) {
         if (!open) return;
-        controller.enqueue(packet);
+        let last = ++count >= limit;
         try {
-          if (++count < limit && !until?.(packet)) return;
+          if (until?.(packet)) last = true;
         } catch (error) {
           fail(error);
+          return cancel();
         }
-        stop();
+        if (last) open = false; // Before it is given on: the reader may ask for more at once.
+        controller.enqueue(packet);
+        if (!last) return;
+        controller.close();
+        cancel();
       },
       end: close,
       fail,

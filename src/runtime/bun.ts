@@ -9,13 +9,13 @@ import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
 import { ChannelError } from "../errors.ts";
-import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
+import { acceptChannel, type Listener, type TcpAddress } from "./sockets.ts";
 
 // Not Bun.connect(), which cannot be cancelled; this is no slower.
 export { connectTcp, connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
-export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
+export { listenWebSocket, type Verdict, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** The part of Bun's socket that is used here. */
 interface BunSocket {
@@ -65,7 +65,7 @@ export function listenTcp(
       hostname,
       port,
       allowHalfOpen: true,
-      socket: handlers((duplex) => handOver(new TcpChannel(duplex, options), onChannel)),
+      socket: handlers((duplex) => acceptChannel(new TcpChannel(duplex, options), onChannel)),
     });
     const close = () => {
       server.stop();

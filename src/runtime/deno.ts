@@ -37,7 +37,7 @@ import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
 export { connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
-export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
+export { listenWebSocket, type Verdict, type WebSocketListenOptions } from "./websocket_server.ts";
 
 /** The part of Deno's connection that is used here. */
 interface DenoConn {
@@ -90,7 +90,9 @@ export async function connectTcp(
     signal?.throwIfAborted();
     throw error;
   }
-  return own(conn, options);
+  const channel = own(conn, options);
+  channel.side = "opened";
+  return channel;
 }
 
 /**
@@ -138,7 +140,9 @@ export function upgradeWebSocket(
   options: WebSocketChannelOptions = {},
 ): { response: Response; channel: WebSocketChannel } {
   const { response, socket } = Deno.upgradeWebSocket(request);
-  return { response, channel: new WebSocketChannel(socket, options) };
+  const channel = new WebSocketChannel(socket, options);
+  channel.side = "accepted";
+  return { response, channel };
 }
 
 /** Makes a connection a channel. */

@@ -36,7 +36,8 @@ import type { Channel } from "../channel/channel.ts";
 import type { StreamChannel } from "../channel/stream_channel.ts";
 import { connectWebSocket, type WebSocketChannel } from "../channel/websocket_channel.ts";
 import { Dialer, type DialerOptions } from "../router/dialer.ts";
-import type { LinkOptions } from "../router/link_options.ts";
+import { checkLink } from "../router/link_key.ts";
+import { checkLinkOptions, type LinkOptions } from "../router/link_options.ts";
 import type { Router } from "../router/router.ts";
 import { MalnLobby } from "./maln.ts";
 import type { Listener, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
@@ -44,12 +45,21 @@ import { isShared, networkOf, parseUrl, trimSlashes, UrlError, type UrlParts } f
 import type { WebSocketListenOptions } from "./websocket_server.ts";
 
 export {
+  announce,
+  type AnnounceOptions,
+  type Beacon,
+  type BeaconInterface,
+  discover,
+  type DiscoverOptions,
+} from "./beacon.ts";
+export {
   Dialer,
   DialerEvent,
   type DialerEventMap,
   type DialerOptions,
   type DialerState,
 } from "../router/dialer.ts";
+export type { AuthPolicy, LinkOptions, NetworkKey } from "../router/link_options.ts";
 
 /** Options of {@linkcode connect}; those that do not concern the URL's scheme are ignored. */
 export interface ConnectOptions extends Omit<TlsConnectOptions, "network"> {
@@ -67,8 +77,8 @@ export interface DialOptions extends DialerOptions {
   connect?: DialValue<Omit<ConnectOptions, "signal">>;
   /**
    * Whether another attempt is no use after this error. A URL that cannot be used always ends it;
-   * by default so do a certificate that is refused, by either side, and a permission that is
-   * missing. Platforms do not tell why a WebSocket was refused: that counts as temporary.
+   * by default so do a key, an address or a certificate that is refused, by either side, and a
+   * permission that is missing. Platforms do not tell why a WebSocket was refused: that counts as temporary.
    */
   isFatal?: (error: unknown) => boolean;
 }
@@ -78,10 +88,24 @@ export type DialValue<T> = T | ((signal: AbortSignal) => T | Promise<T>);
 
 /** Options of {@linkcode listen}; those that do not concern the URL's scheme are ignored. */
 export interface ListenOptions
-  extends Omit<TlsListenOptions, "cert" | "key" | "network">, Omit<WebSocketListenOptions, "path"> {
+  extends
+    Omit<TlsListenOptions, "cert" | "key" | "network">,
+    Omit<WebSocketListenOptions, "path" | "verify"> {
   /** What the router is told about each channel; if a function, it is given the channel. */
   link?: LinkOptions | ((channel: Channel) => LinkOptions);
+  /**
+   * Decides whether a WebSocket may connect, by a token in its URL, a cookie, any other header; see
+   * {@linkcode WebSocketListenOptions.verify}. Instead of `true` it may say what this one's link is
+   * attached with, beside and before the option `link`.
+   */
+  verify?: (request: Request) => LinkVerdict | Promise<LinkVerdict>;
 }
+
+/** Whether a WebSocket may connect; if it may, perhaps also what its link is attached with. */
+export type LinkVerdict = boolean | {
+  /** Only for this one. */
+  readonly link: LinkOptions;
+};
 
 /** Accepts connections until it is closed. */
 export interface UrlListener extends Listener {
@@ -193,8 +217,12 @@ export function dial(
   });
 }
 
-/** Codes of OpenSSL and its like for certificates that one side does not accept, or that are none. */
-const REFUSED = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA|HANDSHAKE_FAILURE|_PEM_/;
+/**
+ * Our own code for who is not let in, and those of OpenSSL and its like for certificates that one
+ * side does not accept, or that are none.
+ */
+const REFUSED =
+  /^ERR_CHANNEL_AUTH$|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA|HANDSHAKE_FAILURE|_PEM_/;
 
 /** Whether the platform says that it will not, rather than that it could not. */
 function isRefusal(error: unknown): boolean {
@@ -236,7 +264,7 @@ function isRefusal(error: unknown): boolean {
  * @param target A router, or a function that is given each channel, to own; for a `tcp+maln:` or
  *   `tls+maln:` URL, one for each network.
  * @throws {TypeError} If the URL is none of those, or not for such a target, if a certificate is
- *   missing, or in a browser.
+ *   missing, if an option of the link is of no use or cannot be held here, or in a browser.
  * @throws What the runtime's listen throws.
  */
 export async function listen(
@@ -255,6 +283,7 @@ export async function listen(
   if (secure && (cert === undefined || key === undefined)) {
     throw new TypeError(`Cannot listen on ${href}: it needs the options cert and key`);
   }
+  if (typeof link === "object") checkLinkHere(parts, link, options);
   const { onChannel, close } = receiver(parts, target, link);
   const identity = secure ? { cert: cert!, key: key! } : {};
   const listener = protocol === "ws:" || protocol === "wss:"
@@ -280,19 +309,34 @@ export async function listen(
   };
 }
 
+/** Throws if what is said of links is of no use, or cannot be held by such a listener. */
+function checkLinkHere(
+  { protocol, href }: UrlParts,
+  link: LinkOptions,
+  { ca }: ListenOptions,
+): void {
+  checkLink(link);
+  checkLinkOptions(link);
+  const told = protocol.startsWith("tls") || protocol === "wss:" && !("Bun" in globalThis);
+  if (!link.identity || (told && ca !== undefined)) return;
+  const what = "link.identity needs a tls: URL and the option ca, or wss: outside Bun";
+  throw new TypeError(`Cannot listen on ${href}: ${what}`);
+}
+
 /** What is given the channels that are accepted, and what is done at the end. */
 function receiver(
   parts: UrlParts,
   target: ChannelTarget | NetworkTargets,
   link: ListenOptions["link"],
-): { onChannel: (channel: Channel) => void; close: () => void } {
+): { onChannel: (channel: Channel, own?: object) => void; close: () => void } {
   const { href, pathname } = parts;
   const networks = "networks" in target ? target.networks : null;
   if (!isShared(parts)) {
     if (networks !== null) {
       throw new TypeError(`Cannot listen on ${href}: networks need a tcp+maln: or tls+maln: URL`);
     }
-    return { onChannel: (channel) => give(channel, target as ChannelTarget, link), close() {} };
+    const only = target as ChannelTarget;
+    return { onChannel: (channel, own) => give(channel, only, link, own), close() {} };
   }
   if (networks === null) {
     throw new TypeError(`Cannot listen on ${href}: it needs networks, each with a target`);
@@ -308,8 +352,13 @@ function receiver(
 }
 
 /** Gives a channel to whoever is to own it. */
-function give(channel: Channel, target: ChannelTarget, link: ListenOptions["link"]): void {
-  const given = typeof link === "function" ? link(channel) : link;
+function give(
+  channel: Channel,
+  target: ChannelTarget,
+  link: ListenOptions["link"],
+  own?: LinkOptions,
+): void {
+  const given = { ...typeof link === "function" ? link(channel) : link, ...own };
   if (typeof target === "function") target(channel, given);
   else target.addChannel(channel, given);
 }

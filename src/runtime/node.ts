@@ -8,4 +8,4 @@
 export { connectTcp, connectTls, listenTcp, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
 export { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
-export { listenWebSocket, type WebSocketListenOptions } from "./websocket_server.ts";
+export { listenWebSocket, type Verdict, type WebSocketListenOptions } from "./websocket_server.ts";

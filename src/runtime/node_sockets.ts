@@ -9,8 +9,9 @@ import type { Server, Socket } from "node:net";
 import { type NodeSocketLike, TcpChannel } from "../channel/tcp_channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { builtin } from "./builtin.ts";
+import { peerCertificate } from "./peer_certificate.ts";
 import {
-  handOver,
+  acceptChannel,
   HANDSHAKE_TIMEOUT,
   type Listener,
   type TcpAddress,
@@ -60,7 +61,9 @@ export async function connectTcp(
   const { hostname: host = "127.0.0.1", port } = address;
   const socket = builtin("node:net").connect({ host, port, allowHalfOpen: true, noDelay: true });
   await connected(socket, "connect", options.signal);
-  return new TcpChannel(socket as NodeSocketLike, options);
+  const channel = new TcpChannel(socket as NodeSocketLike, options);
+  channel.side = "opened";
+  return channel;
 }
 
 /** Accepts TCP channels with `node:net`. */
@@ -71,7 +74,7 @@ export function listenTcp(
 ): Promise<Listener> {
   const server = builtin("node:net").createServer({ allowHalfOpen: true, noDelay: true });
   server.on("connection", (socket) => {
-    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+    acceptChannel(new TcpChannel(socket as NodeSocketLike, options), onChannel);
   });
   return listening(server, address);
 }
@@ -102,7 +105,10 @@ export async function connectTls(
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
   await connected(socket, "secureConnect", options.signal);
-  return new TcpChannel(socket as NodeSocketLike, options);
+  const channel = new TcpChannel(socket as NodeSocketLike, options);
+  channel.side = "opened";
+  channel.peer = peerCertificate(socket);
+  return channel;
 }
 
 /**
@@ -131,7 +137,8 @@ export function listenTls(
     socket.destroy(); // When the time is up, too: this is left to us.
   });
   server.on("secureConnection", (socket) => {
-    handOver(new TcpChannel(socket as NodeSocketLike, options), onChannel);
+    const channel = new TcpChannel(socket as NodeSocketLike, options);
+    acceptChannel(channel, onChannel, peerCertificate(socket));
   });
   return listening(server, address);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Channel } from "../channel/channel.ts";
+import type { BaseChannel } from "../channel/base_channel.ts";
+import type { Channel, PeerCertificate } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 
 /** Where to connect to, or listen. */
@@ -50,6 +51,21 @@ export interface Listener extends AsyncDisposable {
 
 /** How long a TLS handshake may take, in ms. */
 export const HANDSHAKE_TIMEOUT = 10_000;
+
+/**
+ * Gives a channel that was accepted to whoever is to own it; see {@linkcode handOver}.
+ *
+ * @param peer The certificate that the peer has shown.
+ */
+export function acceptChannel<C extends BaseChannel<unknown>>(
+  channel: C,
+  onChannel: (channel: C) => void,
+  peer: PeerCertificate | null = null,
+): void {
+  channel.side = "accepted";
+  channel.peer = peer;
+  handOver(channel, onChannel);
+}
 
 /**
  * Gives a channel to whoever is to own it. If that throws, the channel is closed, and the error is

@@ -14,7 +14,8 @@ import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
 import { encodeUtf8 } from "../wire/bytes.ts";
 import { builtin } from "./builtin.ts";
 import { listening } from "./node_sockets.ts";
-import { handOver, HANDSHAKE_TIMEOUT, type Listener, type TcpAddress } from "./sockets.ts";
+import { peerCertificate } from "./peer_certificate.ts";
+import { acceptChannel, HANDSHAKE_TIMEOUT, type Listener, type TcpAddress } from "./sockets.ts";
 
 /** Options of {@linkcode listenWebSocket}. */
 export interface WebSocketListenOptions extends WebSocketChannelOptions {
@@ -26,10 +27,11 @@ export interface WebSocketListenOptions extends WebSocketChannelOptions {
    */
   origins?: string[];
   /**
-   * Decides whether a client may connect, before it is a WebSocket: a token in the URL, a cookie.
-   * If it throws, the client may not.
+   * Decides whether a client may connect, before it is a WebSocket: by a token in the URL, a cookie,
+   * any other header. It may say more about the link than yes, see {@linkcode Verdict}. If it says
+   * no, or throws, the client is answered 403; if it takes longer than ten seconds, 503.
    */
-  verify?: (request: Request) => boolean | Promise<boolean>;
+  verify?: (request: Request) => Verdict | Promise<Verdict>;
   /** Answers ordinary requests; by default they are told that this is for WebSockets. */
   respond?: (request: Request) => Response | Promise<Response>;
   /** The server's certificate chain, in PEM: makes this `wss:`. */
@@ -43,11 +45,23 @@ export interface WebSocketListenOptions extends WebSocketChannelOptions {
   ca?: string[];
 }
 
+/**
+ * Whether a client may connect; if it may, perhaps also what its link is to be attached with. `listen`
+ * of `@aln/mesh/net` takes a `LinkOptions` there.
+ */
+export type Verdict = boolean | {
+  /** Handed on beside the channel. */
+  readonly link: object;
+};
+
 /** What a key is followed by before it is hashed: RFC 6455, section 1.3. */
 const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** The size of a key, in bytes. */
 const KEY_SIZE = 16;
+
+/** How long `verify` may take, in ms. */
+const VERIFY_TIMEOUT = 10_000;
 
 /** How long a client that was refused may take to close, in ms. */
 const REFUSAL_TIMEOUT = 1_000;
@@ -65,13 +79,13 @@ class Refusal extends Error {
 /**
  * Accepts WebSockets, and answers ordinary HTTP requests beside them.
  *
- * @param onChannel Given each channel, open, to own.
+ * @param onChannel Given each channel, open, to own; and what `verify` has said of its link.
  * @throws {TypeError} If there is a certificate without its key, or the other way round.
  * @throws What `node:http` reports, such as an error with the code `EADDRINUSE`.
  */
 export async function listenWebSocket(
   address: TcpAddress,
-  onChannel: (channel: ServerWebSocketChannel) => void,
+  onChannel: (channel: ServerWebSocketChannel, link?: object) => void,
   options: WebSocketListenOptions = {},
 ): Promise<Listener> {
   const { cert, key, ca } = options;
@@ -103,13 +117,14 @@ export async function listenWebSocket(
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex, head: Uint8Array) => {
     const onError = () => socket.destroy();
     socket.on("error", onError);
-    accept(incoming, scheme, options).then((reply) => {
+    accept(incoming, scheme, options).then(({ reply, link }) => {
       if (socket.destroyed) return;
       if (!open) return refuse(socket, new Refusal(503, "This is closing"));
       socket.write(reply);
       const duplex = nodeSocketStreams(socket as unknown as NodeSocketLike);
       socket.off("error", onError);
-      handOver(new ServerWebSocketChannel(duplex, head, options), onChannel);
+      const channel = new ServerWebSocketChannel(duplex, head, options);
+      acceptChannel(channel, (accepted) => onChannel(accepted, link), peerCertificate(socket));
     }, (error) => {
       // What else verify() throws is not for the client.
       refuse(socket, error instanceof Refusal ? error : new Refusal(403, "You may not connect"));
@@ -133,12 +148,12 @@ function refuse(socket: Duplex, { status, message }: Refusal): void {
   socket.on("close", () => clearTimeout(timer));
 }
 
-/** Checks a handshake; returns the response that accepts it. */
+/** Checks a handshake; returns the response that accepts it, and what was said of the link. */
 async function accept(
   incoming: IncomingMessage,
   scheme: string,
   options: WebSocketListenOptions,
-): Promise<string> {
+): Promise<{ reply: string; link: object | undefined }> {
   const { headers, method } = incoming;
   if (method !== "GET") throw new Refusal(405, "Only GET opens a WebSocket");
   if (!has(headers.upgrade, "websocket") || !has(headers.connection, "upgrade")) {
@@ -158,10 +173,28 @@ async function accept(
   if (origins && origin !== undefined && !origins.includes(origin)) {
     throw new Refusal(403, "This page may not connect");
   }
-  if (verify && !await verify(request)) throw new Refusal(403, "You may not connect");
+  const verdict = verify ? await inTime(verify(request)) : true;
+  if (!verdict) throw new Refusal(403, "You may not connect");
+  const link = typeof verdict === "object" ? verdict.link : undefined;
   const digest = await crypto.subtle.digest("SHA-1", encodeUtf8(key + KEY_SUFFIX));
-  return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+  const reply =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     `Sec-WebSocket-Accept: ${encodeBase64(new Uint8Array(digest))}\r\n\r\n`;
+  return { reply, link };
+}
+
+/** A verdict, if it comes in time. */
+async function inTime(verdict: Verdict | Promise<Verdict>): Promise<Verdict> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const refuse = () => reject(new Refusal(503, "It takes too long to verify you"));
+    timer = setTimeout(refuse, VERIFY_TIMEOUT);
+  });
+  try {
+    return await Promise.race([verdict, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Whether a header's list has a word in it. */

@@ -36,7 +36,7 @@ const SEQUENCES = 65_535;
 
 /** An error that says when something was wrong, and how to see it again. */
 export function violation(
-  network: SimulatedNetwork,
+  network: Pick<SimulatedNetwork, "now">,
   seed: number | undefined,
   what: string,
 ): Error {

@@ -23,6 +23,11 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  /** When something may be due next, in ms: a timer, or one that was cancelled. */
+  get next(): number {
+    return this.#agenda.next;
+  }
+
   /** How many timers are scheduled and neither run nor cancelled. */
   get pending(): number {
     return this.#pending;

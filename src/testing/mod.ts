@@ -20,6 +20,7 @@ export {
   inspectQuiet,
   type QuietOptions,
   type QuietReport,
+  type RestingNetwork,
 } from "./quiet_checks.ts";
 export {
   checkScenario,

@@ -9,6 +9,9 @@ import { violation } from "./invariants.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
 
+/** What the checks look at: a {@linkcode SimulatedNetwork}, or whatever tells as much. */
+export type RestingNetwork = Pick<SimulatedNetwork, "now" | "nodes" | "links">;
+
 /** Options of the checks. */
 export interface QuietOptions {
   /** Named by violations. */
@@ -52,12 +55,12 @@ const MAX_FAULTS = 10;
 const MEMORY = 1_000_000;
 
 /** Looks at a network that has come to rest. */
-export function inspectQuiet(network: SimulatedNetwork, options: QuietOptions = {}): QuietReport {
+export function inspectQuiet(network: RestingNetwork, options: QuietOptions = {}): QuietReport {
   return new Inspection(network, options.disputed ?? new Set()).report;
 }
 
 /** The same, and throws if something is wrong. */
-export function checkQuiet(network: SimulatedNetwork, options: QuietOptions = {}): QuietReport {
+export function checkQuiet(network: RestingNetwork, options: QuietOptions = {}): QuietReport {
   const report = inspectQuiet(network, options);
   const limit = options.stretch ?? 1;
   if (report.faults.length > 0) throw violation(network, options.seed, report.faults.join("; "));
@@ -98,7 +101,7 @@ class Inspection {
     ...{ pairs: 0, missing: 0, ghosts: 0, loops: 0, lies: 0, stretch: 1 },
     ...{ services: 0, disagreements: 0, faults: [] },
   };
-  readonly #network: SimulatedNetwork;
+  readonly #network: RestingNetwork;
   readonly #nodes: SimulatedNode[];
   /** By index of a node: its neighbours, what it knows at which cost, services it should know. */
   readonly #neighbours: SimulatedNode[][] = [];
@@ -110,7 +113,7 @@ class Inspection {
   #routes: number = 0;
   #stretches: number = 0;
 
-  constructor(network: SimulatedNetwork, disputed: ReadonlySet<string>) {
+  constructor(network: RestingNetwork, disputed: ReadonlySet<string>) {
     this.#network = network;
     // A node whose address another has, too, may not even hear what goes by the other.
     this.#nodes = [...network.nodes.values()].filter(({ mesh }) => !disputed.has(mesh.address));

@@ -57,7 +57,7 @@ export const ACK_ASKS = 1;
 /** Frame numbers are 1 to this, and then 1 again. They fill two bytes of seven bits. */
 export const MAX_FRAME_NUMBER = 0x3fff;
 
-/** A call mark. */
+/** What a packet says about its call. */
 export interface CallMark {
   /** What the packet is. */
   kind: CallKind;
@@ -80,19 +80,47 @@ const MAGIC = 0x58; // "X"
  * argument are two bytes of seven bits each. No byte is 128 or more: there are old relays that do
  * not carry all of those.
  *
+ * @example The first packet of a call that wants any number of replies
+ * ```ts
+ * import { CALL, encodeCallMark, OPEN, Packet } from "@aln/mesh/wire";
+ * import assert from "node:assert/strict";
+ *
+ * const mark = { kind: CALL.open, toService: true, flags: OPEN.stream, number: 1, argument: 5 };
+ * const packet = new Packet({ dst: "b", srv: "log", ctx: 7, ...encodeCallMark(mark) });
+ * assert.equal(packet.seq, 1);
+ * assert.equal(packet.ack, 0x5849_0005);
+ * ```
+ *
  * @returns The fields of the packet.
  * @throws {PacketError} `ERR_PACKET_FIELD` if a value does not fit.
  */
 export function encodeCallMark(mark: CallMark): { seq: number; ack: number } {
   const { kind, toService, flags, number, argument } = mark;
-  if (flags < 0 || flags > 7 || !fits(number) || !fits(argument)) {
-    throw new PacketError("ERR_PACKET_FIELD", "Cannot accept call mark: a value is out of range");
-  }
+  check("kind", kind, 7);
+  check("flags", flags, 7);
+  check("number", number, MAX_FRAME_NUMBER);
+  check("argument", argument, MAX_FRAME_NUMBER);
   const word = (toService ? 0x40 : 0) | (kind << 3) | flags;
   return { seq: spread(number), ack: MAGIC * 0x100_0000 + word * 0x1_0000 + spread(argument) };
 }
 
-/** Reads a packet's mark; `null` if it has none. */
+/**
+ * Reads a packet's mark.
+ *
+ * @example
+ * ```ts
+ * import { CALL, decodeCallMark, Packet } from "@aln/mesh/wire";
+ * import assert from "node:assert/strict";
+ *
+ * const packet = new Packet({ dst: "a", ctx: 7, seq: 34, ack: 0x5830_0003 });
+ * const mark = { kind: CALL.ack, toService: false, flags: 0, number: 34, argument: 3 };
+ * assert.deepEqual(decodeCallMark(packet), mark);
+ * assert.equal(decodeCallMark(new Packet({ dst: "a", ctx: 7, ack: 3 })), null);
+ * ```
+ *
+ * @returns The mark; `null` if the packet has none. What has the layout of one may be numbers of an
+ *   application's own that happen to look so.
+ */
 export function decodeCallMark({ seq, ack }: { seq: number; ack: number }): CallMark | null {
   if (ack >>> 24 !== MAGIC || (ack & 0x80_8080) !== 0 || (seq & 0x8080) !== 0) return null;
   const word = (ack >>> 16) & 0x7f;
@@ -114,6 +142,10 @@ function gather(value: number): number {
   return ((value >> 8) << 7) | (value & 0x7f);
 }
 
-function fits(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= MAX_FRAME_NUMBER;
+function check(key: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return;
+  throw new PacketError(
+    "ERR_PACKET_FIELD",
+    `Cannot accept call mark: its ${key}, ${value}, is not an integer in 0-${max}`,
+  );
 }

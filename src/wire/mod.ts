@@ -17,6 +17,19 @@ export {
 } from "./adverts.ts";
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { type Bytes } from "./bytes.ts";
+export {
+  ACK_ASKS,
+  CALL,
+  type CallKind,
+  type CallMark,
+  DATA_ASKS,
+  DATA_MORE,
+  decodeCallMark,
+  encodeCallMark,
+  MAX_FRAME_NUMBER,
+  OPEN,
+  RELIABLE,
+} from "./call_mark.ts";
 export { decodeControlWord, encodeControlWord, FLAG } from "./control_flags.ts";
 export { crc32 } from "./crc32.ts";
 export { CAP, decodeHello, encodeHello, type Hello, ROLE } from "./hello.ts";
@@ -28,6 +41,17 @@ export {
   LinkFrameWriter,
   MAX_LINK_FRAME,
 } from "./link_frame.ts";
+export {
+  CHALLENGE,
+  decodeLinkAuth,
+  encodeLinkAuth,
+  type LinkAuthMessage,
+  type LinkChallenge,
+  linkChallenge,
+  linkProofInput,
+  REFUSAL,
+  type SentChallenge,
+} from "./link_auth.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./packet.ts";
 export {
   decodePacket,

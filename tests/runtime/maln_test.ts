@@ -15,6 +15,7 @@ import {
 } from "../../src/runtime/net.ts";
 import { encodeFrame, KissDecoder } from "../../src/wire/mod.ts";
 import { testCertificate } from "../support/certificate.ts";
+import { FakeDuplex } from "../support/channels.ts";
 import { connectRaw, RawServer, type RawSocket } from "../support/raw_socket.ts";
 import { ForeignChannel, rejection } from "../support/routers.ts";
 import { concat, hex, toHex } from "../wire/hex.ts";
@@ -251,6 +252,7 @@ for (const name of ["nowhere", "homer", "constructor", "toString", "hasOwnProper
 
 const NOT_ONES: [string, Packet][] = [
   ["a query, as of a client that knows of no networks", new Packet({ net: 3 })],
+  ["a query with a name", new Packet({ dst: "home", net: 3 })],
   ["a packet for a service", new Packet({ dst: "home", srv: "ping" })],
   ["a packet with data", new Packet({ dst: "home", data: "x" })],
   ["a packet with a source", new Packet({ dst: "home", src: "me" })],
@@ -395,14 +397,21 @@ test("MalnLobby holds 256 channels, and the one that waits longest makes room", 
 });
 
 test("MalnLobby keeps the place of a channel that is sent away until it has closed", () => {
-  const { lobby: waiting } = lobby();
-  const channel = new ForeignChannel();
-  channel.tells = false;
-  waiting.enter(channel);
-  channel.onPacket!(new Packet({ dst: "nowhere" }));
-  assert.deepEqual([waiting.size, channel.closes, channel.onPacket], [1, [undefined], null]);
-  channel.onClose!();
-  assert.equal(waiting.size, 0);
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const { lobby: waiting } = lobby();
+    const channel = new ForeignChannel();
+    channel.tells = false;
+    waiting.enter(channel);
+    channel.onPacket!(new Packet({ dst: "nowhere" }));
+    mock.timers.tick(60_000); // It is told once.
+    assert.deepEqual([waiting.size, channel.closes, channel.onPacket], [1, [undefined], null]);
+    assert.equal(channel.sent.length, 1);
+    channel.onClose!();
+    assert.equal(waiting.size, 0);
+  } finally {
+    mock.timers.reset();
+  }
 });
 
 test("MalnLobby.close() closes who waits, and who comes later", () => {
@@ -461,6 +470,18 @@ test("listen() throws a TypeError if URL and target do not go together", {
       `Cannot listen on ${url}: ${why}`,
     ]);
   }
+});
+
+test("StreamChannel names its network before anything else, whatever is sent at once", {
+  timeout,
+}, async () => {
+  const duplex = new FakeDuplex();
+  const channel = new StreamChannel(duplex, { network: "home" });
+  channel.send(new Packet({ net: 3 }));
+  await channel.drained();
+  const query = encodeFrame(new Packet({ net: 3 }).toBinary());
+  assert.deepEqual(concat(...duplex.written), concat(selection("home"), query));
+  channel.close(new Error("enough"));
 });
 
 test("new StreamChannel() throws for a network's name that does not fit, and takes no stream", () => {

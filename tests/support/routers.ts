@@ -45,7 +45,7 @@ export class SteppingClock extends ManualClock {
   }
 
   /** When something is next due; `Infinity` if nothing is. */
-  get next(): number {
+  override get next(): number {
     return Math.min(...[...this.#due].map(({ at }) => at));
   }
 
