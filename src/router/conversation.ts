@@ -63,6 +63,11 @@ export class Conversation {
     return this.#queue.length === 0 && this.#sending.idle;
   }
 
+  /** Whether all that the far end has to say is here. */
+  get complete(): boolean {
+    return this.#receiving.complete;
+  }
+
   /** Whether an item of some size may be queued; an only one may have any. */
   get hasRoom(): boolean {
     if (this.#queue.length >= MAX_ITEMS) return false;
@@ -107,7 +112,7 @@ export class Conversation {
     this.#pump();
   }
 
-  /** Takes the next frame in order, if it is here. */
+  /** Takes the next frame in order, if it is here; also when the conversation has ended. */
   take(): CallFrame | undefined {
     return this.#receiving.take(this.#host.clock.now());
   }

@@ -103,6 +103,7 @@ export class OutgoingCall {
   #cancelIdle: (() => void) | null = null;
   #marked: boolean = false;
   #started: boolean = false;
+  #hungUp: boolean = false;
   #ended: boolean = false;
 
   /** Constructs a new instance. */
@@ -156,14 +157,15 @@ export class OutgoingCall {
 
   /** Ends it: no more replies are wanted. The service is told. */
   cancel(): void {
-    if (!this.#end()) return;
-    this.#say(CALL.cancel);
+    const talking = !this.#hungUp;
+    if (this.#end() && talking) this.#say(CALL.cancel);
   }
 
   /** Ends it with an error. The service is told. */
   fail(reason: unknown): void {
+    const talking = !this.#hungUp;
     if (!this.#end(reason)) return;
-    this.#say(CALL.cancel);
+    if (talking) this.#say(CALL.cancel);
     this.#sink.fail(reason);
   }
 
@@ -241,9 +243,9 @@ export class OutgoingCall {
     try {
       for (;;) {
         await this.#conversation?.room();
-        if (this.#ended) return;
+        if (this.#hungUp) return;
         const next = await iterator.next();
-        if (this.#ended) return;
+        if (this.#hungUp) return;
         if (next.done) break;
         const item = bytesOf(next.value);
         if (this.#conversation === null) this.#sendPlain(item);
@@ -332,7 +334,8 @@ export class OutgoingCall {
         }
       }
     }
-    conversation.flush();
+    if (conversation.complete) this.#hangUp();
+    else conversation.flush();
   }
 
   #give(packet: Packet): void {
@@ -384,15 +387,22 @@ export class OutgoingCall {
     if (this.#ended) return false;
     this.#ended = true;
     this.failed = failure !== null && !this.#setup.signal?.aborted;
+    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
+    this.#cancelIdle?.();
+    this.#hangUp();
+    return true;
+  }
+
+  /** Nothing more is said. What has come can still be read, whatever becomes of the far end. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
     this.#conversation?.end();
     this.#host.release(this.ctx);
     this.#cancelTimeout?.();
-    this.#cancelIdle?.();
-    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
     // It was ours to end; what it thinks of it is not.
     if (this.#uploading !== null) endEarly(this.#uploading).catch(() => {});
     this.#onEnd();
-    return true;
   }
 
   #error(code: CallErrorCode, why: string): CallError {

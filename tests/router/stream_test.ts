@@ -582,6 +582,51 @@ test("Router.stream() answers reads that wait at once, in their order", {
   );
 });
 
+test("Router.stream() whose service has ended can be read at leisure, whatever happens meanwhile", {
+  timeout: 10_000,
+}, async () => {
+  for (const what of ["nothing", "the link is cut", "the service's router closes", "ours closes"]) {
+    const { a, b, clock, link, drops, rest, nothingLeft } = await pair();
+    b.registerService("count", counter([], 30));
+    b.registerService("fails", async function* () {
+      yield "one";
+      throw new Error("no more");
+    });
+    await rest();
+    const replies = a.stream("count").getReader();
+    const failing = a.stream("fails");
+    await clock.pass(100);
+    await nothingLeft("all has come");
+    if (what === "the link is cut") a.removeChannel(link[0]);
+    else if (what === "the service's router closes") await clock.until(b.close());
+    else if (what === "ours closes") await clock.until(a.close());
+    for (let i = 0; i < 30; i++) {
+      await clock.pass(10_000);
+      assert.equal((await replies.read()).value!.text(), String(i), what);
+    }
+    assert.equal((await replies.read()).done, true, what);
+    assert.deepEqual(await read(failing), ["one", "ERR_CALL_HANDLER"], what);
+    assert.deepEqual(drops.length, 1, what); // The error, where it was thrown.
+  }
+});
+
+test("Router.stream() is ended by its signal though all has come", {
+  timeout: 10_000,
+}, async () => {
+  const { a, b, rest, nothingLeft } = await pair();
+  b.registerService("count", counter([], 10));
+  await rest();
+  const controller = new CountingController();
+  const reader = a.stream("count", "", { signal: controller.signal }).getReader();
+  await turns();
+  assert.equal((await reader.read()).value!.text(), "0");
+  const reason = new Error("enough");
+  controller.abort(reason);
+  assert.equal(await rejection(reader.read()), reason);
+  assert.equal(controller.listening, 0);
+  await nothingLeft();
+});
+
 // ── what goes wrong ─────────────────────────────────────────────────────────
 
 test("Router.stream() gives what came before an error, and then the error", {
