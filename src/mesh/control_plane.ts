@@ -7,7 +7,7 @@
  * @module
  */
 
-import { ChannelError, PacketError } from "../errors.ts";
+import { type AlnError, ChannelError, PacketError } from "../errors.ts";
 import { decodeHello } from "../wire/hello.ts";
 import { NET_ERROR, NET_LINK, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
 import type { Packet } from "../wire/packet.ts";
@@ -203,10 +203,14 @@ export class ControlPlane {
     try {
       this.#hear(neighbour, packet, now);
     } catch (error) {
-      if (!(error instanceof PacketError || error instanceof ChannelError)) throw error;
-      const reason = reasonOf(error, packet);
-      this.core.emit({ kind: "drop", packet, error, reason, link: neighbour.link });
+      if (!(error instanceof PacketError)) throw error;
+      this.floods.unreadable(neighbour, packet, reasonOf(error, packet), () => error, now);
     }
+  }
+
+  /** Something has come that is no packet. */
+  unreadable(neighbour: Neighbour, error: AlnError, now: number): void {
+    this.floods.unreadable(neighbour, null, reasonOf(error, null), () => error, now);
   }
 
   /** Whether a neighbour may send a packet of an application. */
@@ -246,12 +250,14 @@ export class ControlPlane {
         neighbour.missed = true; // Its hello is still to come, and then it must tell us again.
         return;
       case NET_ERROR:
-        throw new ChannelError(
-          "ERR_CHANNEL_PEER",
-          `Peer "${neighbour.address}" reports: ${packet.text()}`,
-        );
+        return this.floods.unreadable(neighbour, packet, "peer", () => {
+          const report = `Peer "${neighbour.address}" reports: ${packet.text()}`;
+          return new ChannelError("ERR_CHANNEL_PEER", report);
+        }, now);
       default:
-        throw new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        return this.floods.unreadable(neighbour, packet, "parse", () => {
+          return new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        }, now);
     }
   }
 

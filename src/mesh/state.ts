@@ -131,9 +131,11 @@ export interface SequenceRequest {
   hops: number;
 }
 
-/** What has been dropped of one kind since it was last told. */
+/** What has been dropped of one kind. */
 export interface Tally {
-  /** How many. */
+  /** How many have been told one by one lately. */
+  told: number;
+  /** How many have not been told. */
   count: number;
   /** Why. */
   readonly reason: DropReason;

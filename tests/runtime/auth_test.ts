@@ -11,7 +11,7 @@ import {
   listen,
   type ListenOptions,
 } from "../../src/runtime/net.ts";
-import { certificateNames } from "../../src/runtime/peer_certificate.ts";
+import { certificateNames, peerCertificate } from "../../src/runtime/peer_certificate.ts";
 import {
   clientCertificate,
   manyNamesCertificate,
@@ -200,6 +200,15 @@ test("A certificate's names are what it says, one by one, in every runtime", {
   const near = await connect(server.url, { ca: [ca], ...own });
   assert.deepEqual(await listener.promise, names);
   await Promise.all([near.closed, server.close()]);
+});
+
+test("A certificate that nobody has verified says nothing", () => {
+  const certificate = { raw: new Uint8Array(0), fingerprint256: "AA" };
+  const socket = { authorized: true, getPeerCertificate: () => certificate };
+  assert.deepEqual(peerCertificate(socket), { names: [], fingerprint: "AA" });
+  assert.equal(peerCertificate({ ...socket, authorized: false }), null);
+  assert.equal(peerCertificate({ ...socket, getPeerCertificate: () => ({}) }), null);
+  assert.equal(peerCertificate({}), null);
 });
 
 test("LinkOptions.identity lets in whose address its certificate names, on both sides", {
