@@ -19,13 +19,16 @@ const MAX_ITEMS = 1_024;
 /** A caller that hears nothing asks so often whether the call is still known, in ms. */
 const ASK_INTERVAL = 5_000;
 
+/** A caller that does not even ask for so long is gone, in ms: a hidden page asks once a minute. */
+const CALLER_SILENCE = 100_000;
+
 /** What a conversation needs of its call. */
 export interface ConversationHost {
   /** Where time comes from. */
   readonly clock: Clock;
   /** Whether this is the caller's end. */
   readonly toService: boolean;
-  /** How long the far end may be silent though it should speak, in ms; `Infinity` for ever. */
+  /** How long the far end may owe us an answer, in ms; `Infinity` for ever. */
   readonly patience: number;
   /** Sends a packet with these fields to the far end; `false` if that is not possible now. */
   transmit(fields: PacketInit): boolean;
@@ -44,6 +47,8 @@ export class Conversation {
   #queued: number = 0;
   #heardAt: number;
   #askedAt: number;
+  /** When the first question was asked that has not been answered. */
+  #waitingSince: number = Infinity;
   #cancelTimer: (() => void) | null = null;
   #timerAt: number = Infinity;
   #roomWaiters: (() => void)[] = [];
@@ -100,6 +105,7 @@ export class Conversation {
     if (this.#ended) return;
     const now = this.#host.clock.now();
     this.#heardAt = now;
+    this.#waitingSince = Infinity;
     const { kind, flags, number, argument } = mark;
     if (kind === CALL.ack) {
       this.#sending.acknowledge(argument, number, packet.data, now);
@@ -148,21 +154,27 @@ export class Conversation {
       this.#cut(now);
     }
     if (!this.#ended && this.#receiving.deadline <= now) this.#acknowledge();
-    const { patience } = this.#host;
     if (!this.#ended && now >= this.#askAt) {
       this.#askedAt = now;
+      this.#waitingSince = Math.min(this.#waitingSince, now);
       this.#acknowledge(ACK_ASKS);
     }
     this.#pumping = false;
     if (this.#ended) return;
+    const lostAt = this.#lostAt(now);
+    if (now >= lostAt) return this.#host.lost();
+    if (this.#hasWindow) this.#wakeWaiters();
+    this.#arm(Math.min(this.#sending.deadline, this.#receiving.deadline, this.#askAt, lostAt));
+  }
+
+  /** When the far end is taken for gone, if nothing is heard of it. */
+  #lostAt(now: number): number {
+    const { patience, toService } = this.#host;
     const stalledAt = this.#sending.idle
       ? Infinity
-      : now + patience - this.#sending.stalledFor(now);
-    if (now >= Math.min(stalledAt, this.#heardAt + patience)) return this.#host.lost();
-    if (this.#hasWindow) this.#wakeWaiters();
-    const { deadline } = this.#sending;
-    const silentAt = this.#heardAt + patience;
-    this.#arm(Math.min(deadline, this.#receiving.deadline, stalledAt, silentAt, this.#askAt));
+      : now - this.#sending.stalledFor(now) + patience;
+    const silentAt = toService ? this.#waitingSince + patience : this.#heardAt + CALLER_SILENCE;
+    return Math.min(stalledAt, silentAt);
   }
 
   /** When a caller asks whether it is still known. */

@@ -163,10 +163,10 @@ export class IncomingCall implements ServiceCall {
 
   /** Nobody waits for the answer any more. */
   abort(reason: unknown): void {
-    if (!this.#end()) return;
+    const done = this.#answered && !this.#running;
+    if (!this.#end() || done) return; // If it has said all, it need not hear of it.
     this.#abortReason = reason;
     this.#controller?.abort(reason);
-    this.#wakeBody?.();
     if (this.#items === null) return;
     endEarly(this.#items).catch((cause) => this.#host.threw(this.packet, this.service, cause));
   }
@@ -378,10 +378,11 @@ export class IncomingCall implements ServiceCall {
     const conversation = this.#conversation!;
     for (;;) {
       if (this.#abortReason !== undefined) throw this.#abortReason;
-      if (this.#ended || this.#bodyEnded) return;
+      if (this.#bodyEnded) return;
       const frame = conversation.take();
       conversation.flush(); // The caller may wait for the room that this has made.
       if (frame === undefined) {
+        if (this.#ended) throw new DOMException("The call has ended", "AbortError");
         await new Promise<void>((resolve) => this.#wakeBody = resolve);
         this.#wakeBody = null;
         continue;
@@ -420,6 +421,7 @@ export class IncomingCall implements ServiceCall {
     if (this.#ended) return false;
     this.#ended = true;
     this.#stopWaiting?.();
+    this.#wakeBody?.();
     this.#conversation?.end();
     this.#large?.end();
     this.#host.ended(this);

@@ -127,7 +127,9 @@ export class OutgoingCall {
     const { clock } = this.#host;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (timeout !== Infinity) {
-      const message = `Cannot wait longer: "${dst}" has not replied within ${timeout} ms`;
+      const message = `Cannot wait longer: "${dst}" has not replied within ${
+        Math.round(timeout)
+      } ms`;
       const expire = () => this.fail(new DOMException(message, "TimeoutError"));
       this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
     }
@@ -239,8 +241,8 @@ export class OutgoingCall {
 
   /** Sends payloads as they come, as fast as the service takes them. */
   async #upload(data: PacketDataStream): Promise<void> {
-    const iterator = this.#uploading = iterate(data);
     try {
+      const iterator = this.#uploading = iterate(data);
       for (;;) {
         await this.#conversation?.room();
         if (this.#hungUp) return;

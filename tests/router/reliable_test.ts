@@ -176,7 +176,7 @@ test("A reliable call that nobody takes up again ends at its time, and the servi
   a.removeChannel(link[0]);
   assert.equal((await clock.until(failed) as Error).name, "TimeoutError");
   assert(Math.abs(clock.now() - before - 8_000) < 1, `after ${clock.now() - before} ms`);
-  await clock.pass(20_000);
+  await clock.pass(90_000);
   assert.equal(there.calls, 1);
   await clock.pass(10_000);
   assert.deepEqual([there.calls, reason?.name, reason?.message], [
@@ -250,7 +250,7 @@ test("A call whose far end says nothing more ends at its deadline, and at both e
   });
   assert.match(stream!, /ERR_CALL_LOST after 3[0-5]/);
   assert.match(upload!, /ERR_CALL_LOST after 3[0-5]/);
-  await clock.pass(60_000);
+  await clock.pass(100_000);
   assert.equal(there.calls, 0);
   assert.deepEqual(heard, Array(6).fill("The caller is gone"));
   nothingLeft();
@@ -274,6 +274,56 @@ test("A call that nobody has anything to say in goes on for hours", {
   end();
   assert.equal((await clock.until(reader.read())).done, true);
   await nothingLeft();
+});
+
+test("A call whose caller's timers come once a minute goes on, though nobody says anything", {
+  timeout: 20_000,
+}, async () => {
+  const clock = new SteppingClock();
+  // As those of a page that is hidden.
+  const rare = {
+    now: () => clock.now(),
+    schedule: (at: number, run: () => void) => clock.schedule(Math.ceil(at / 60_000) * 60_000, run),
+  };
+  const [a, b] = [new Router("a", { clock: rare, throttled: true }), new Router("b", { clock })];
+  join(a, b);
+  let end = () => {};
+  let aborted = false;
+  b.registerService("rare", (_packet, reply, call) => {
+    call.signal.addEventListener("abort", () => aborted = true);
+    end = () => (reply("at last"), call.end());
+  });
+  await clock.pass(120_000);
+  const reading = texts(a.stream("rare", "", { idle: Infinity }));
+  await clock.pass(1_000_000);
+  assert.equal(aborted, false);
+  end();
+  assert.deepEqual(await clock.until(reading), ["at last"]);
+});
+
+test("ServiceCall.signal does not abort when the caller forgets a call that was answered", {
+  timeout: 10_000,
+}, async () => {
+  let deaf = false;
+  const { a, b, clock, nothingLeft } = await linked((packet) => {
+    return deaf && packet.src === "a" && describe(packet).includes("ack") ? 0 : 1;
+  });
+  let signal: AbortSignal | undefined;
+  const there = b.registerService("s", (_packet, reply, call) => {
+    signal = call.signal;
+    reply("one");
+    reply("two");
+    call.end();
+  });
+  await clock.rest();
+  for (const call of [() => texts(a.stream("s")), () => a.request("s", "", { reliable: true })]) {
+    deaf = true; // That its last frame has come is not heard; so it is sent again.
+    await clock.until<unknown>(call());
+    deaf = false;
+    await clock.pass(10_000);
+    assert.deepEqual([there.calls, signal!.aborted], [0, false]);
+  }
+  nothingLeft();
 });
 
 // ── once ────────────────────────────────────────────────────────────────────
@@ -382,25 +432,18 @@ test("A caller that has restarted gets the replies to its own calls", {
     if (text === "first") signal.addEventListener("abort", () => texts.push("aborted"));
     else reply(`to ${text}`);
   });
-  // The same context, and the same or another random number in the first frame.
-  let nonce = 0.25;
-  const life = () => {
-    let count = 0;
-    return new Router("a", { clock, random: () => count++ % 2 === 0 ? 0.5 : nonce });
-  };
-  const one = life();
+  const one = new Router("a", { clock });
   const [link] = join(one, b);
   await clock.rest();
   const failed = rejection(one.request("s", "first", { reliable: true, timeout: Infinity }));
   await turns();
   one.removeChannel(link); // It is gone, and has told nobody.
-  nonce = 0.75;
-  const two = life();
+  const two = new Router("a", { clock });
   join(two, b);
   await clock.rest();
   const reply = await clock.until(two.request("s", "second", { reliable: true }));
   assert.equal(reply.text(), "to second");
-  await clock.pass(40_000);
+  await clock.pass(110_000);
   assert.deepEqual(texts, ["first", "second", "aborted"]);
   await one.close();
   await failed;

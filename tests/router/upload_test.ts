@@ -336,6 +336,23 @@ test("Router.request() reads nothing more of its source once it has ended", {
   assert.equal(asked, before);
 });
 
+test("Router.request() fails if its source cannot even begin", { timeout: 10_000 }, async () => {
+  const { a, b, rest, nothingLeft } = await pair();
+  b.registerService("collect", collect);
+  await rest();
+  const locked = new ReadableStream<string>();
+  locked.getReader();
+  assert((await rejection(a.request("collect", locked))) instanceof TypeError);
+  const error = new Error("not today");
+  const broken = {
+    [Symbol.asyncIterator]: () => {
+      throw error;
+    },
+  };
+  assert.equal(await rejection(a.request("collect", broken)), error);
+  await nothingLeft();
+});
+
 // ── the handler's side ──────────────────────────────────────────────────────
 
 test("ServiceCall.body of a call with one payload is that payload; without one, it is empty", {
@@ -375,6 +392,27 @@ test("ServiceCall.body can be left and gone on with, and read again at its end",
   const reply = await a.request("parts", numbers([], 3));
   assert.deepEqual(reply.json(), [["0"], ["1", "2"], []]);
   await nothingLeft();
+});
+
+test("ServiceCall.body that is still read when the call has ended ends with an abort", {
+  timeout: 10_000,
+}, async () => {
+  const { a, b, drops, rest, nothingLeft } = await pair();
+  const pieces: string[] = [];
+  const reads: Promise<unknown>[] = [];
+  b.registerService("hasty", (_packet, reply, { body }) => {
+    reads.push(rejection((async () => {
+      for await (const piece of body) pieces.push(new TextDecoder().decode(piece));
+    })()));
+    reply("enough");
+  });
+  await rest();
+  const source = new ReadableStream<string>({ start: (controller) => controller.enqueue("x") });
+  assert.equal((await a.request("hasty", source)).text(), "enough");
+  const error = await reads[0] as DOMException;
+  assert.deepEqual([error.name, error.message], ["AbortError", "The call has ended"]);
+  await nothingLeft();
+  assert.deepEqual([pieces.length <= 1, drops], [true, []]);
 });
 
 test("Router.request() to a service of our own uploads as to any other", {
