@@ -74,6 +74,7 @@ export class LocalService implements Registration {
   #calls: number = 0;
   #draining: boolean = false;
   #cancelTimer: (() => void) | null = null;
+  #released: boolean = false;
 
   /**
    * Constructs a new instance, which is not advertised yet.
@@ -159,6 +160,7 @@ export class LocalService implements Registration {
 
   /** Lets go of everything that could call it. */
   release(): void {
+    this.#released = true; // Calls that are served yet will end, and change its load no more.
     this.#signal?.removeEventListener("abort", this.#unregister);
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -171,7 +173,7 @@ export class LocalService implements Registration {
 
   /** Advertises the load that the calls make, when it is due. */
   #tellLoad(): void {
-    if (this.#draining) return;
+    if (this.#draining || this.#released) return;
     const { clock } = this.#host;
     const load = this.#meter!.due(clock.now());
     if (load !== null) this.#host.advertise(this, load);
