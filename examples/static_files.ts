@@ -6,7 +6,9 @@
  * | ------------------------ | ---------------------------------- |
  * | `/mod.ts` or `/mod.js`   | `mod.ts`, the library              |
  * | `/src/...`               | `src/...`, which it is made of     |
- * | `/app/...`               | `examples/browser/...`, the pages  |
+ * | `/app/...`               | `examples/browser/...`, the pages; |
+ * |                          | or those of another folder         |
+ * | `/style.css`             | `examples/browser/style.css`       |
  *
  * @module
  */
@@ -21,7 +23,7 @@ const ROOT = new URL("..", import.meta.url);
  * What may be asked for. A segment has no dot in it, so none is `..`, and nothing outside of these
  * folders has a name that matches.
  */
-const SERVED = /^\/(mod\.ts|src\/[\w/-]+\.ts|app\/[\w/-]+\.(?:ts|js|css|html))$/;
+const SERVED = /^\/(mod\.ts|style\.css|src\/[\w/-]+\.ts|app\/[\w/-]+\.(?:ts|js|css|html))$/;
 
 const TYPES: Record<string, string> = {
   css: "text/css; charset=utf-8",
@@ -34,15 +36,21 @@ const TYPES: Record<string, string> = {
  * Answers a request for a file.
  *
  * @param pathname Of the request's URL.
+ * @param pages The folder that `/app/` stands for, from the one that holds `mod.ts`.
  * @throws What reading it throws, but for a file that does not exist.
  */
-export async function serveFile(pathname: string): Promise<Response> {
+export async function serveFile(
+  pathname: string,
+  pages: string = "examples/browser",
+): Promise<Response> {
   if (/^\/app(\/[\w-]+)*$/.test(pathname)) return redirect(`${pathname}/`); // A page's folder.
   const path = pathname === "/mod.js" ? "/mod.ts" : pathname.replace(/\/$/, "/index.html");
   if (!SERVED.test(path)) return notFound();
   let text: string;
   try {
-    text = await readProjectFile(path.slice(1).replace(/^app\//, "examples/browser/"));
+    text = await readProjectFile(
+      path === "/style.css" ? "examples/browser/style.css" : path.slice(1).replace(/^app/, pages),
+    );
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return notFound();
     throw error;

@@ -6,19 +6,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Router } from "../mod.ts";
 import { connect } from "../src/runtime/net.ts";
+import { rawStatus, shownCommands, TIMEOUT } from "./support/examples.ts";
 import { freeLowPort, freeUdpPort } from "./support/free_ports.ts";
-import { freePort, Program, ready, ROOT, startServer } from "./support/process.ts";
-import { deno, type Runtime, runtimes } from "./support/process_runtimes.ts";
-
-const TIMEOUT = 60_000;
-
-/** The commands that a file's header shows for a runtime. */
-function shownCommands(file: string, runtime: Runtime): string[][] {
-  const header = Deno.readTextFileSync(ROOT + file).split("*/")[0]!;
-  return [...header.matchAll(/^ \* {5}(deno|bun|node) (.+)$/gm)]
-    .filter(([, name]) => name === runtime.name)
-    .map(([, , args]) => [runtime.path, ...args!.split(" ")]);
-}
+import { freePort, Program, ready, startServer } from "./support/process.ts";
+import { deno, runtimes } from "./support/process_runtimes.ts";
 
 for (const runtime of runtimes) {
   const { skip, label } = runtime;
@@ -427,16 +418,6 @@ describe("examples/server.ts in Deno", () => {
     assert.match(await response.text(), /^Requires read access to .*--allow-read/);
   });
 });
-
-/** The status of a path that is sent as it stands: `fetch` would tidy it. */
-async function rawStatus(page: string, path: string): Promise<number> {
-  const { hostname, port, host } = new URL(page);
-  const conn = await Deno.connect({ hostname, port: Number(port) });
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
-  await conn.write(new TextEncoder().encode(request));
-  const answer = await new Response(conn.readable).text();
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
-}
 
 /** Connects a router; what it returns settles when the connection has closed. */
 async function connectTo(router: Router, url: string): Promise<{ closed: Promise<unknown> }> {

@@ -7,13 +7,14 @@
  * @module
  */
 
-import { ChannelError, PacketError } from "../errors.ts";
+import { type AlnError, ChannelError, PacketError } from "../errors.ts";
 import { decodeHello } from "../wire/hello.ts";
 import { NET_ERROR, NET_LINK, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
 import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
 import { Choice } from "./choice.ts";
+import { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import { reasonOf } from "./drop_reason.ts";
 import { DropTally } from "./drop_tally.ts";
@@ -55,6 +56,7 @@ export class ControlPlane {
   readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
+  readonly #contests: Contests;
   readonly #services: ServicePlane;
   readonly #ownKind: OwnKind;
   readonly #upkeep: Upkeep;
@@ -106,8 +108,14 @@ export class ControlPlane {
       {
         reselect: (destination, now) => this.choice.reselect(destination, now),
         refresh: (destination, now) => this.#services.refresh(destination, now),
-        query: (neighbour, now) => this.#links.query(neighbour, now),
+        query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
         named: (neighbour, now) => this.#links.named(neighbour, now),
+        claimed: (destination, now) => this.#contests.claimed(destination, now),
+        judged: (neighbour, now) => {
+          this.choice.reconsider(neighbour, now);
+          this.#contests.settle(neighbour.address, now);
+        },
+        drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
       },
       this.floods,
       tally,
@@ -128,6 +136,7 @@ export class ControlPlane {
     const links = new Links(core, announcer, this.border, {
       forgetOffers: (neighbour, now) => choice.forgetOffers(neighbour, now),
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
+      settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
@@ -136,6 +145,11 @@ export class ControlPlane {
     this.#services = services;
     this.choice = choice;
     this.#links = links;
+    this.#contests = new Contests(
+      core,
+      announcer,
+      (neighbour, now) => links.challenge(neighbour, now),
+    );
     this.#ownKind = new OwnKind(core, {
       announcer,
       searches,
@@ -145,6 +159,7 @@ export class ControlPlane {
       links,
       floods: this.floods,
       tally,
+      contests: this.#contests,
       part,
     });
     this.#upkeep = new Upkeep(core, announcer, choice, lives);
@@ -188,10 +203,14 @@ export class ControlPlane {
     try {
       this.#hear(neighbour, packet, now);
     } catch (error) {
-      if (!(error instanceof PacketError || error instanceof ChannelError)) throw error;
-      const reason = reasonOf(error, packet);
-      this.core.emit({ kind: "drop", packet, error, reason, link: neighbour.link });
+      if (!(error instanceof PacketError)) throw error;
+      this.floods.unreadable(neighbour, packet, reasonOf(error, packet), () => error, now);
     }
+  }
+
+  /** Something has come that is no packet. */
+  unreadable(neighbour: Neighbour, error: AlnError, now: number): void {
+    this.floods.unreadable(neighbour, null, reasonOf(error, null), () => error, now);
   }
 
   /** Whether a neighbour may send a packet of an application. */
@@ -231,12 +250,14 @@ export class ControlPlane {
         neighbour.missed = true; // Its hello is still to come, and then it must tell us again.
         return;
       case NET_ERROR:
-        throw new ChannelError(
-          "ERR_CHANNEL_PEER",
-          `Peer "${neighbour.address}" reports: ${packet.text()}`,
-        );
+        return this.floods.unreadable(neighbour, packet, "peer", () => {
+          const report = `Peer "${neighbour.address}" reports: ${packet.text()}`;
+          return new ChannelError("ERR_CHANNEL_PEER", report);
+        }, now);
       default:
-        throw new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        return this.floods.unreadable(neighbour, packet, "parse", () => {
+          return new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        }, now);
     }
   }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { UnreachableError } from "../errors.ts";
+import { ChannelError, UnreachableError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
@@ -63,6 +63,7 @@ export class DataPlane {
   /** Brings a packet on its way; `from` is who sent it to us, `null` the application. */
   carry(packet: Packet, from: Neighbour | null, now: number): void {
     const { identity, emit, stub } = this.#core;
+    if (from !== null && !mayBring(from, packet)) return this.#refuse(packet, from);
     if (packet.dst === identity.address) {
       emit({ kind: "deliver", packet });
     } else if (stub && from !== null && packet.dst !== "") {
@@ -78,6 +79,13 @@ export class DataPlane {
   release(destination: Destination, now: number): void {
     const held = this.#take(destination);
     for (const { packet, from } of held) this.#send(packet, destination, from, now);
+  }
+
+  /** A neighbour may be sent packets again: what has waited for it goes on. */
+  resume(neighbour: Neighbour, now: number): void {
+    for (const destination of [...this.#held.keys()]) {
+      if (destination.selected === neighbour) this.release(destination, now);
+    }
   }
 
   /** There is no hope: what has waited is dropped. */
@@ -98,7 +106,11 @@ export class DataPlane {
       );
       this.#core.emit({ kind: "drop", packet, error, reason: "no-service", link: from?.link });
     }
-    for (const address of instances) {
+    const allowed = from === null
+      ? instances
+      : instances.filter((address) => mayCall(from, packet.srv, address));
+    if (from !== null && allowed.length === 0 && instances.length > 0) this.#refuse(packet, from);
+    for (const address of allowed) {
       const copy = new Packet(packet);
       copy.dst = address;
       this.carry(copy, from, now);
@@ -109,8 +121,9 @@ export class DataPlane {
     if (from !== null && !this.#mayGoOn(packet, from, now)) return;
     const destination = this.#core.routes.get(packet.dst);
     if (destination === undefined) return this.#noRoute(packet, from);
-    if (destination.selected !== null) return this.#send(packet, destination, from, now);
-    if (!this.#isStarving(destination)) return this.#noRoute(packet, from);
+    const { selected } = destination;
+    if (selected !== null && !selected.suspended) return this.#send(packet, destination, from, now);
+    if (selected === null && !this.#isStarving(destination)) return this.#noRoute(packet, from);
     this.#hold(packet, destination, from, now);
   }
 
@@ -187,7 +200,8 @@ export class DataPlane {
       const waiting = this.#take(destination);
       const left = waiting.filter(({ until }) => until > now);
       for (const { packet, from } of waiting.slice(0, waiting.length - left.length)) {
-        this.#noRoute(packet, from);
+        if (destination.selected === null) this.#noRoute(packet, from);
+        else this.#send(packet, destination, from, now);
       }
       if (left.length === 0) return;
       this.#held.set(destination, left);
@@ -206,6 +220,14 @@ export class DataPlane {
 
   // ── giving up ─────────────────────────────────────────────────────────────
 
+  #refuse(packet: Packet, from: Neighbour): void {
+    from.refusals++;
+    const what = packet.srv === "" ? "packet" : `packet for "${packet.srv}"`;
+    const why = `the policy of the link does not let "${from.address}" send it`;
+    const error = new ChannelError("ERR_CHANNEL_REFUSED", `Cannot carry ${what}: ${why}`);
+    this.#core.emit({ kind: "drop", packet, error, reason: "refused", link: from.link });
+  }
+
   #noRoute(packet: Packet, from: Neighbour | null): void {
     this.#unreachable(packet, "no-route", `no route leads to "${packet.dst}"`, from);
   }
@@ -214,4 +236,17 @@ export class DataPlane {
     const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
     this.#core.emit({ kind: "drop", packet, error, reason, link: from?.link });
   }
+}
+
+/** Whether a neighbour may send a packet, as far as that is a matter of policy. */
+function mayBring(neighbour: Neighbour, { src, dst, srv }: Packet): boolean {
+  const { rules, address } = neighbour;
+  if (rules.stub && address !== "" && src !== "" && src !== address) return false;
+  if (dst === "") return true; // Each copy is looked at.
+  return srv === "" ? neighbour.mayKnow(dst) : mayCall(neighbour, srv, dst);
+}
+
+/** Whether a neighbour may call a service. */
+function mayCall(neighbour: Neighbour, service: string, host: string): boolean {
+  return neighbour.mayKnow(host) && neighbour.rules.calls(service, host);
 }

@@ -1,6 +1,6 @@
 /**
- * Tells of what is dropped again and again: the first at once, and then once a second how many it
- * were. A flood of events is a flood, too.
+ * Tells of what is dropped again and again: the first ones at once, and then once a second how many
+ * it were. A flood of events is a flood, too.
  *
  * Pure: what is told goes out as effects.
  *
@@ -13,7 +13,7 @@ import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
 import type { Neighbour, Tally } from "./state.ts";
 
-/** Between two events of one kind, in ms. */
+/** How long what is dropped of one kind is summed up, in ms. */
 const INTERVAL = 1_000;
 
 /** Tells of drops, kind by kind and neighbour by neighbour. */
@@ -28,8 +28,9 @@ export class DropTally {
   /**
    * Something was dropped.
    *
-   * @param kind What is told together.
+   * @param kind What is summed up together.
    * @param why Makes the error, if this one is told.
+   * @param singly How many are told one by one.
    */
   add(
     neighbour: Neighbour,
@@ -38,14 +39,18 @@ export class DropTally {
     reason: DropReason,
     why: () => AlnError,
     now: number,
+    singly: number = 1,
   ): void {
-    const known = neighbour.tallies.get(kind);
-    if (known !== undefined) return void known.count++;
-    const tally: Tally = { count: 0, reason, error: why() };
-    neighbour.tallies.set(kind, tally);
-    const { error } = tally;
-    this.#core.emit({ kind: "drop", packet, error, reason, link: neighbour.link });
-    this.#tellLater(neighbour, kind, tally, now);
+    const { tallies, link } = neighbour;
+    let tally = tallies.get(kind);
+    if (tally !== undefined && tally.told >= singly) return void tally.count++;
+    const error = why();
+    if (tally === undefined) {
+      tallies.set(kind, tally = { told: 0, count: 0, reason, error });
+      this.#sumUpLater(neighbour, kind, tally, now);
+    }
+    tally.told++;
+    this.#core.emit({ kind: "drop", packet, error, reason, link });
   }
 
   /** There was no room in a table for something that a neighbour tells. */
@@ -61,12 +66,13 @@ export class DropTally {
     neighbour.tallies.clear();
   }
 
-  #tellLater(neighbour: Neighbour, kind: string, tally: Tally, now: number): void {
+  #sumUpLater(neighbour: Neighbour, kind: string, tally: Tally, now: number): void {
     this.#core.agenda.add(now + INTERVAL, (later) => {
       if (neighbour.tallies.get(kind) !== tally) return;
-      if (tally.count === 0) return void neighbour.tallies.delete(kind);
+      if (tally.told === 0) return void neighbour.tallies.delete(kind);
+      tally.told = tally.count > 0 ? tally.told : 0; // While it goes on, only sums are told.
       this.#tell(neighbour, tally);
-      this.#tellLater(neighbour, kind, tally, later);
+      this.#sumUpLater(neighbour, kind, tally, later);
     });
   }
 

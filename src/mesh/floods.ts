@@ -7,12 +7,16 @@
  * @module
  */
 
-import { ChannelError } from "../errors.ts";
+import { type AlnError, ChannelError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
+import type { DropReason } from "./drop_reason.ts";
 import type { DropTally } from "./drop_tally.ts";
 import type { Meters } from "./rate_limits.ts";
 import type { Neighbour } from "./state.ts";
+
+/** What is no packet is told one by one, for whoever looks for the fault; in a second so often. */
+const UNREADABLE = 20;
 
 /** A flood is over when nothing was dropped for so long, in ms. */
 const CALM = 1_000;
@@ -26,6 +30,7 @@ const WORDS: Record<keyof Meters, string> = {
   withdrawals: "withdrawals",
   records: "routes and services",
   packets: "packets",
+  unreadable: "what is no packet",
 };
 
 /** What floods want of others. */
@@ -77,6 +82,22 @@ export class Floods {
       return new ChannelError("ERR_CHANNEL_PROTOCOL", why);
     }, now);
     if (kind !== "packets") this.askAgain(neighbour, now);
+  }
+
+  /**
+   * Something has come that is no packet, or that means nothing.
+   *
+   * @param why Makes the error, if this one is told: that is what takes long.
+   */
+  unreadable(
+    neighbour: Neighbour,
+    packet: Packet | null,
+    reason: DropReason,
+    why: () => AlnError,
+    now: number,
+  ): void {
+    this.#tally.add(neighbour, reason, packet, reason, why, now, UNREADABLE);
+    this.bears(neighbour, "unreadable", now);
   }
 
   /** Something that a neighbour has told was not heard: asks for all when the flood is over. */

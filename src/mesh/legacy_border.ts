@@ -16,10 +16,11 @@ import type { Core } from "./core.ts";
 import type { DropTally } from "./drop_tally.ts";
 import type { Floods } from "./floods.ts";
 import { LegacyVoice, MAX_OLD_COST } from "./legacy_voice.ts";
+import { LegacyWatch } from "./legacy_watch.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
 import { isProxied } from "./sequence.ts";
-import type { Border, Destination, Neighbour } from "./state.ts";
+import { type Border, type Destination, type Neighbour, notBelieved } from "./state.ts";
 import { StormShield } from "./storm_shield.ts";
 
 /** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
@@ -48,25 +49,22 @@ const SELF_DELAY = 100;
 /** From a neighbour's doubtful word until we query it, in ms; one query settles many doubts. */
 const DOUBT_DELAY = 100;
 
-/** Between audits of one neighbour, in ms, half as much more or less by chance. */
-const AUDIT_INTERVAL = 120_000;
-
-/** An audit is over when nothing has come for so long, in ms. */
-const AUDIT_SILENCE = 2_000;
-
-/** In the note beside an offer: an audit has missed it. */
-const MISSED = 1;
-
 /** What the border wants of others. */
 export interface BorderHooks {
   /** Choose again, and tell. */
   reselect(destination: Destination, now: number): void;
   /** The services that lead through a neighbour have changed. */
   refresh(destination: Destination, now: number): void;
-  /** Ask a neighbour for its tables. */
-  query(neighbour: Neighbour, now: number): void;
+  /** Ask a neighbour for its tables: again and again, or once. */
+  query(neighbour: Neighbour, now: number, often?: boolean): void;
   /** A neighbour has said its name. */
   named(neighbour: Neighbour, now: number): void;
+  /** Somebody says that an address is its own that is another's, or ours. */
+  claimed(destination: Destination, now: number): void;
+  /** Choose again for all that a neighbour offers: it has proved alive, or is overtaken. */
+  judged(neighbour: Neighbour, now: number): void;
+  /** A neighbour is gone. */
+  drop(neighbour: Neighbour, error: ChannelError, now: number): void;
 }
 
 /** Speaks with old peers. */
@@ -76,6 +74,7 @@ export class LegacyBorder {
   readonly #floods: Floods;
   readonly #tally: DropTally;
   readonly #voice: LegacyVoice;
+  readonly #watch: LegacyWatch;
   readonly #repair: boolean;
   readonly #maxServices: number;
   /** Every old neighbour, and what keeps storms out. */
@@ -98,6 +97,16 @@ export class LegacyBorder {
     this.#voice = new LegacyVoice(core, options.removal, (neighbour) => {
       this.#shields.get(neighbour)?.clear(); // If it withdraws this once more, that is news.
     });
+    this.#watch = new LegacyWatch(core, {
+      query: (neighbour, now) => {
+        this.#shields.get(neighbour)!.clear(); // What it repeats now is news.
+        hooks.query(neighbour, now, false);
+      },
+      missed: (neighbour, destination, now) => this.#forgetOffer(neighbour, destination, now),
+      lacks: (neighbour, destination, now) => this.#repeat(neighbour, destination, now),
+      judged: (neighbour, now) => hooks.judged(neighbour, now),
+      drop: (neighbour, error, now) => hooks.drop(neighbour, error, now),
+    });
     this.#repair = options.repair;
     this.#maxServices = options.maxServices;
   }
@@ -106,13 +115,14 @@ export class LegacyBorder {
   welcome(neighbour: Neighbour, now: number): void {
     neighbour.kind = "legacy";
     this.#shields.set(neighbour, new StormShield());
-    this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
+    this.#watch.begin(neighbour, now);
   }
 
   /** A neighbour has gone, or turned out to be of our kind. */
   farewell(neighbour: Neighbour): void {
     this.#shields.delete(neighbour);
     this.#disowners.delete(neighbour);
+    this.#watch.end(neighbour);
   }
 
   // ── judging ───────────────────────────────────────────────────────────────
@@ -154,14 +164,17 @@ export class LegacyBorder {
     // A relayed withdrawal keeps the `src` of whoever began it: only offers say who speaks.
     const { src } = packet;
     if (cost > 0 && src !== "" && src !== identity.address && src !== neighbour.address) {
+      const before = routes.get(neighbour.address);
       neighbour.name(src, identity.hash, identity.address);
       const itself = routes.get(src);
+      for (const destination of [before, itself]) if (destination) routes.elect(destination);
       if (itself) neighbour.told.set(itself.id, 0, 0, 0); // Nobody is told about itself.
       this.#hooks.named(neighbour, now);
     }
     if (address === identity.address) {
       if (cost === 0) this.#disowned(neighbour, now);
       else neighbour.audit?.add(routes.self);
+      if (cost === 1) this.#hooks.claimed(routes.self, now);
     } else if (cost === 0) {
       this.#hearWithdrawal(neighbour, address, now);
     } else {
@@ -174,6 +187,7 @@ export class LegacyBorder {
     const known = routes.get(address);
     const before = known === undefined ? 0 : neighbour.offers.cost(known.id);
     if (address === neighbour.address) {
+      if (cost === 1 || cost === SWAPPED_ONE) this.#watch.answered(neighbour);
       if (cost === SWAPPED_ONE && before === 0) cost = 1;
       if (cost !== 1) return; // B2: old peers also advertise a way back to themselves.
       if (neighbour.withdrewItself) this.#startOver(neighbour, now);
@@ -181,6 +195,10 @@ export class LegacyBorder {
     if (known !== undefined) {
       neighbour.audit?.add(known);
       if (before === cost) return neighbour.offers.setNote(known.id, 0);
+    }
+    if (!neighbour.mayOffer(address)) {
+      neighbour.disbelieved.note(address, cost, 0, 0);
+      return breaksRules(neighbour, address);
     }
     if (!this.#affords(neighbour, now)) return;
     const destination = routes.find(address);
@@ -191,6 +209,9 @@ export class LegacyBorder {
     neighbour.audit?.add(destination);
     routes.offer(destination, neighbour, cost, 0, identity.proxyOrigin); // B11: theirs mean nothing.
     neighbour.offers.setNote(destination.id, 0);
+    if (cost === 1 && routes.isBarred(destination, neighbour)) {
+      this.#hooks.claimed(destination, now);
+    }
     this.#hooks.reselect(destination, now);
   }
 
@@ -212,6 +233,7 @@ export class LegacyBorder {
       neighbour.withdrewItself = true;
       return this.#queryLater(neighbour, now + DOUBT_DELAY);
     }
+    neighbour.disbelieved.note(address, 0, 0, 0);
     const destination = routes.get(address);
     if (
       destination === undefined ||
@@ -235,6 +257,9 @@ export class LegacyBorder {
     });
     this.#answered(neighbour, now);
     if (address === identity.address) return;
+    if (!neighbour.mayOffer(address) || !neighbour.rules.offers(service, address)) {
+      return breaksRules(neighbour, `${service}@${address}`);
+    }
     const known = neighbour.services.get(address)?.get(service) ?? 0;
     if (capacity === known || !this.#affords(neighbour, now)) return;
     if (known === 0 && neighbour.serviceCount >= this.#maxServices) {
@@ -274,7 +299,7 @@ export class LegacyBorder {
   #answered(neighbour: Neighbour, now: number): void {
     neighbour.unanswered = 0;
     neighbour.retryAt = Infinity;
-    neighbour.auditHeardAt = now;
+    this.#watch.told(neighbour, now);
   }
 
   /** B13: whether a neighbour may change anything more for now. */
@@ -343,7 +368,7 @@ export class LegacyBorder {
         if (!isSecondHand(destination) || held > destination.cost) continue;
         if (selected === neighbour) continue;
       }
-      const heard = neighbour.offers.cost(id);
+      const heard = neighbour.offers.cost(id) || neighbour.disbelieved.cost(destination.address);
       if (heard > 0 && heard - 1 < held) continue; // It is nearer by a way of its own.
       this.#withdraw(neighbour, destination, now);
     }
@@ -380,7 +405,12 @@ export class LegacyBorder {
     });
   }
 
-  // ── auditing ──────────────────────────────────────────────────────────────
+  // ── doubting ──────────────────────────────────────────────────────────────
+
+  /** Somebody else goes by a neighbour's name: is it still there? */
+  challenge(neighbour: Neighbour, now: number): void {
+    this.#watch.challenge(neighbour, now);
+  }
 
   /** Sees to it that a neighbour is queried by then. */
   #queryLater(neighbour: Neighbour, at: number): void {
@@ -391,56 +421,19 @@ export class LegacyBorder {
     });
   }
 
-  /** B12: asks a neighbour that never repeats itself now and then whether all is still so. */
-  #auditLater(neighbour: Neighbour, at: number): void {
-    const shield = this.#shields.get(neighbour);
-    this.#core.agenda.add(at, (now) => {
-      if (shield === undefined || this.#shields.get(neighbour) !== shield) return;
-      this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
-      this.audit(neighbour, now);
-    });
-  }
-
   /** B12: asks a neighbour whether all is still so. */
   audit(neighbour: Neighbour, now: number): void {
-    neighbour.audit = new Set();
-    neighbour.auditHeardAt = now;
-    this.#shields.get(neighbour)!.clear();
-    this.#hooks.query(neighbour, now);
-    this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
+    this.#watch.audit(neighbour, now);
   }
 
-  #awaitAudit(neighbour: Neighbour, at: number): void {
-    this.#core.agenda.add(at, (now) => {
-      if (!this.#shields.has(neighbour) || neighbour.audit === null) return;
-      const over = neighbour.auditHeardAt + AUDIT_SILENCE;
-      if (now < over) this.#awaitAudit(neighbour, over);
-      else this.#endAudit(neighbour, neighbour.audit, now);
-    });
-  }
-
-  /** Forgets what was missing twice; offers what the neighbour has forgotten. */
-  #endAudit(neighbour: Neighbour, seen: Set<Destination>, now: number): void {
-    const { routes } = this.#core;
-    const { offers, told } = neighbour;
-    neighbour.audit = null;
-    if (seen.size === 0) return; // It has said nothing at all: that means nothing.
-    for (const destination of [routes.self, ...routes.values()]) {
-      const { id, address } = destination;
-      if (seen.has(destination) || address === neighbour.address) continue;
-      if (offers.cost(id) > 0) {
-        if ((offers.note(id) & MISSED) !== 0) this.#forgetOffer(neighbour, destination, now);
-        else offers.setNote(id, MISSED);
-      }
-      if (told.cost(id) === 0) continue;
-      this.#voice.forgetTold(neighbour, destination);
-      if (destination === routes.self) {
-        this.#voice.self(neighbour);
-        this.#voice.tellServices(neighbour, destination, now);
-      } else {
-        this.#voice.tell(neighbour, destination, now);
-      }
+  /** Tells a neighbour what it has forgotten of a destination. */
+  #repeat(neighbour: Neighbour, destination: Destination, now: number): void {
+    this.#voice.forgetTold(neighbour, destination);
+    if (destination !== this.#core.routes.self) {
+      return this.#voice.tell(neighbour, destination, now);
     }
+    this.#voice.self(neighbour);
+    this.#voice.tellServices(neighbour, destination, now);
   }
 
   // ── forgetting ───────────────────────────────────────────────────
@@ -479,4 +472,11 @@ function borderOf(destination: Destination): Border {
 function withdraws({ data }: Packet): boolean {
   const end = data.length - 2;
   return end >= 0 && data[end] === 0 && data[end + 1] === 0;
+}
+
+/** A neighbour offers what it may not: the application is told once. */
+function breaksRules(neighbour: Neighbour, what: string): void {
+  if (neighbour.breaksRules) return;
+  neighbour.breaksRules = true;
+  throw notBelieved(neighbour, what);
 }

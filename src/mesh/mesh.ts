@@ -7,7 +7,7 @@
  * @module
  */
 
-import { PacketError } from "../errors.ts";
+import { type AlnError, PacketError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
@@ -68,6 +68,7 @@ export class Mesh {
     control.choice.watcher = {
       found: (destination, now) => data.release(destination, now),
       lost: (destination) => data.lost(destination),
+      resumed: (neighbour, now) => data.resume(neighbour, now),
     };
     this.#control = control;
     this.#data = data;
@@ -111,8 +112,16 @@ export class Mesh {
     const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
+    neighbour.heard++;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
     else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
+    return this.#take();
+  }
+
+  /** Something has come in that is no packet: it is told, but no flood of it. */
+  unreadable(link: LinkId, error: AlnError, now: number): Effect[] {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour !== undefined) this.#control.unreadable(neighbour, error, now);
     return this.#take();
   }
 

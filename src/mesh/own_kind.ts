@@ -9,6 +9,7 @@
 import { decodeLinkFrame, type LinkDigest, type LinkFrameVisitor } from "../wire/link_frame.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Choice } from "./choice.ts";
+import type { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import { agree, offeredDigest } from "./digest.ts";
 import type { DropTally } from "./drop_tally.ts";
@@ -18,7 +19,7 @@ import type { Lives } from "./lives.ts";
 import type { Searches } from "./search.ts";
 import { distance, isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import type { ServicePlane } from "./service_plane.ts";
-import type { Destination, Neighbour } from "./state.ts";
+import { type Destination, type Neighbour, notBelieved } from "./state.ts";
 
 /** Between full tables told again to one neighbour because it asked, in ms. */
 const RESYNC_INTERVAL = 5_000;
@@ -47,6 +48,8 @@ export interface OwnKindParts {
   floods: Floods;
   /** Tells of drops. */
   tally: DropTally;
+  /** Settles whose name it is. */
+  contests: Contests;
   /** Lets go of a neighbour that has said goodbye. */
   part: (neighbour: Neighbour, now: number) => void;
 }
@@ -62,6 +65,7 @@ export class OwnKind {
   readonly #links: Links;
   readonly #floods: Floods;
   readonly #tally: DropTally;
+  readonly #contests: Contests;
   readonly #part: (neighbour: Neighbour, now: number) => void;
   readonly #reader: FrameReader = new FrameReader(this);
   /** Whether the frame being read tells more than its neighbour may. */
@@ -80,6 +84,7 @@ export class OwnKind {
     this.#links = parts.links;
     this.#floods = parts.floods;
     this.#tally = parts.tally;
+    this.#contests = parts.contests;
     this.#part = parts.part;
   }
 
@@ -118,6 +123,14 @@ export class OwnKind {
   ): void {
     const { routes, identity } = this.#core;
     if (!this.#mayTell(neighbour, now)) return;
+    if (!neighbour.mayOffer(address)) {
+      neighbour.disbelieved.note(address, cost, seq, origin);
+      if (address === identity.address && cost > 0 && identity.isClaim(origin, seq)) {
+        this.#contests.claimed(routes.self, now);
+      }
+      if (cost > 0) this.#breaksRules(neighbour, address);
+      return;
+    }
     if (address === identity.address) {
       return this.#heardOwnAddress(neighbour, cost, seq, origin, now);
     }
@@ -135,9 +148,10 @@ export class OwnKind {
       ? destination
       : routes.find(address) ?? undefined;
     if (destination === undefined) return this.#refuse(neighbour, `"${address}"`, now);
-    if (!isProxied(origin) && origin > destination.newest) {
-      this.#lives.begins(destination, origin, now);
-    }
+    const keeper = routes.keeper(destination);
+    const isKept = keeper !== null && keeper.router !== neighbour.router;
+    const later = !isProxied(origin) && origin > destination.newest;
+    if (later && !isKept) this.#lives.begins(destination, origin, now);
     if (address === neighbour.address) {
       neighbour.instance = origin;
     } else {
@@ -146,6 +160,7 @@ export class OwnKind {
     neighbour.stale?.delete(destination);
     routes.offer(destination, neighbour, cost, seq, origin);
     neighbour.offers.setNote(destination.id, seconds(now));
+    if (isKept && (later || cost === 1)) this.#contests.claimed(destination, now);
     this.#choice.consider(destination, neighbour, now);
   }
 
@@ -166,7 +181,7 @@ export class OwnKind {
     if (destination.origin !== origin || distance(seq, destination.seq) < STRANGE_DISTANCE) return;
     const ahead = isNewer(seq, destination.seq);
     const behind = ahead ? selected : neighbour;
-    this.#searches.contradict(destination, behind, ahead ? seq : destination.seq, now);
+    this.#searches.contradict(destination, behind, origin, ahead ? seq : destination.seq, now);
   }
 
   /** Somebody speaks of our own address. */
@@ -194,8 +209,18 @@ export class OwnKind {
     now: number,
   ): void {
     if (!this.#mayTell(neighbour, now)) return;
+    if (!neighbour.mayOffer(host) || this.#isNotBelieved(neighbour, host, name, origin)) {
+      neighbour.disbelieved.services = true;
+      return this.#breaksRules(neighbour, `${name}@${host}`);
+    }
     if (this.#services.heard(neighbour, host, origin, name, load, version, now)) return;
     this.#refuse(neighbour, `"${name}@${host}"`, now);
+  }
+
+  /** Whether a neighbour tells of a service that may not be on its side, and that is new to us. */
+  #isNotBelieved(neighbour: Neighbour, host: string, name: string, origin: number): boolean {
+    return !neighbour.rules.offers(name, host) &&
+      this.#core.records.get(host, origin, name) === undefined;
   }
 
   /** A neighbour of our kind asks for a fresher route. */
@@ -208,6 +233,7 @@ export class OwnKind {
     now: number,
   ): void {
     const { identity, routes } = this.#core;
+    if (!neighbour.mayKnow(address)) return;
     if (address !== identity.address) {
       return this.#searches.requested(neighbour, { address, origin, seq, hops }, now);
     }
@@ -219,7 +245,7 @@ export class OwnKind {
     } else if (seq !== 0) { // 0: any word of this life will do.
       this.#lives.claimed(origin, seq, now);
     } else if (origin > identity.origin) {
-      this.#lives.claimed(origin, 1, now);
+      this.#lives.wanted(origin, now);
     }
     this.#announcer.tell(neighbour, routes.self, now, "answer");
   }
@@ -246,8 +272,11 @@ export class OwnKind {
       if (this.#core.routes.hasRoom) this.askForAll(neighbour, now);
       return;
     }
-    if (!neighbour.digestBudget.spend(now)) return;
-    if (agree(digest, offeredDigest(this.#core, neighbour))) {
+    const { disbelieved } = neighbour;
+    if (!disbelieved.complete || !neighbour.digestBudget.spend(now)) return;
+    const withServices = !neighbour.hidesServices && !disbelieved.services &&
+      disbelieved.size === 0;
+    if (agree(digest, offeredDigest(this.#core, neighbour), withServices)) {
       neighbour.differs = false;
     } else if (!neighbour.differs) {
       neighbour.differs = true; // Something may still be on its way; if not, the next will tell.
@@ -263,7 +292,8 @@ export class OwnKind {
     neighbour.stale = new Set(
       [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
     );
-    this.#services.doubt(neighbour);
+    neighbour.disbelieved.clear();
+    if (!neighbour.hidesServices) this.#services.doubt(neighbour);
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 
@@ -309,6 +339,15 @@ export class OwnKind {
   #refuse(neighbour: Neighbour, what: string, now: number): void {
     neighbour.refused++;
     this.#tally.full(neighbour, what, now);
+  }
+
+  /** A neighbour offers what it may not: the application is told once. */
+  #breaksRules(neighbour: Neighbour, what: string): void {
+    if (neighbour.breaksRules) return;
+    neighbour.breaksRules = true;
+    const error = notBelieved(neighbour, what);
+    const { link } = neighbour;
+    this.#core.emit({ kind: "drop", packet: null, error, reason: "refused", link });
   }
 }
 

@@ -13,7 +13,8 @@ import { Budget } from "./budget.ts";
  *
  * What is too much is dropped, unread as far as that can be, and told by a `drop` event a second;
  * when it is over, the neighbour is asked to tell its routes and services again. The link closes
- * with `ERR_CHANNEL_PROTOCOL` if ten times the limit comes for ten seconds.
+ * with `ERR_CHANNEL_PROTOCOL` if ten times the limit comes for ten seconds; and if for as long a
+ * thousand times a second something comes that is no packet.
  */
 export interface LinkLimits {
   /**
@@ -40,6 +41,9 @@ export interface LinkLimits {
 const ADVERT_RATE = 2_000;
 const WITHDRAWAL_RATE = 1_000;
 const RECORD_RATE = 4_000;
+
+/** A noisy line may well bring so much in a second that is no packet. */
+const UNREADABLE_RATE = 100;
 
 /** So many times the limit, for so long, in ms, are a flood that will not end. */
 const FLOOD = 10;
@@ -102,6 +106,8 @@ export interface Meters {
   readonly records: Meter;
   /** Packets of applications. */
   readonly packets: Meter;
+  /** What is no packet, or means nothing. */
+  readonly unreadable: Meter;
 }
 
 /**
@@ -116,5 +122,6 @@ export function newMeters(limits: LinkLimits, burst: number, now: number): Meter
     withdrawals: new Meter(withdrawals, burst, now),
     records: new Meter(adverts ?? RECORD_RATE, burst, now),
     packets: new Meter(packets, Math.max(1, packets), now),
+    unreadable: new Meter(UNREADABLE_RATE, 1, now),
   };
 }

@@ -7,9 +7,10 @@
  * @module
  */
 
-import type { AlnError } from "../errors.ts";
+import { type AlnError, ChannelError } from "../errors.ts";
 import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
+import { Disbelieved } from "./disbelieved.ts";
 import type { DropReason } from "./drop_reason.ts";
 import type { LinkId, NeighbourKind } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
@@ -76,6 +77,8 @@ export class Destination {
   /** Neighbours that offer it, whether or not that is usable. */
   offers: number = 0;
 
+  /** The neighbour whose own address this is, and which says so; of several, the first. */
+  holder: Neighbour | null = null;
   /** The neighbour in use; `null` if there is none. */
   selected: Neighbour | null = null;
   /** Our distance; 0 while there is no way. */
@@ -128,9 +131,11 @@ export interface SequenceRequest {
   hops: number;
 }
 
-/** What has been dropped of one kind since it was last told. */
+/** What has been dropped of one kind. */
 export interface Tally {
-  /** How many. */
+  /** How many have been told one by one lately. */
+  told: number;
+  /** How many have not been told. */
   count: number;
   /** Why. */
   readonly reason: DropReason;
@@ -139,6 +144,9 @@ export interface Tally {
 
 /** Between two frames to one neighbour that need not be quick, in ms, at first. */
 export const FRAME_GAP = 50;
+
+/** Silence of an old peer after which it is asked whether it is there, in ms, unless told other. */
+const KEEPALIVE = 25_000;
 
 /** The state of one link. */
 export class Neighbour {
@@ -150,6 +158,10 @@ export class Neighbour {
   readonly rules: LinkRules;
   /** Packets of it that its rules have refused. */
   refusals: number = 0;
+  /** What it offers against its rules. */
+  readonly disbelieved: Disbelieved = new Disbelieved();
+  /** Whether the application has been told that it does. */
+  breaksRules: boolean = false;
   /** What it is. */
   kind: NeighbourKind = "open";
   /** What it calls itself; `""` until it has said so. */
@@ -169,12 +181,20 @@ export class Neighbour {
 
   /** Not preferred until then, in ms, and not passed on: its link comes and goes too often. */
   dampedUntil: number = 0;
-  /** Whether another link to the same router has come up, and this one has yet to prove alive. */
+  /** Whether somebody else goes by its name, and it has yet to prove alive. */
   doubted: boolean = false;
-  /** How often that has been so. */
+  /** How often that has been so, and when it proved alive last, in ms. */
   doubts: number = 0;
-  /** When it was last heard, in ms. */
+  provedAt: number = -Infinity;
+  /** Whether packets for it wait until it has. */
+  suspended: boolean = false;
+  /** Whether it takes too long: whoever goes by its name is preferred. */
+  overtaken: boolean = false;
+  /** Equal for links that are known to lead to the same router. */
+  router: LinkId;
+  /** When it was last heard, in ms, and how often. */
   heardAt: number;
+  heard: number = 0;
   /** Whether it has told more than it may, and we have yet to ask for it again. */
   flooded: boolean = false;
   /** When something that it told was last refused, in ms. */
@@ -198,6 +218,8 @@ export class Neighbour {
   session: string = "";
   /** Our session on this link. */
   ownSession: string = "";
+  /** Its session on another link, of which it says here that it is its own. */
+  also: string = "";
   /** When we last said hello, in ms. */
   helloAt: number = -Infinity;
   /** How often it has begun anew on this link, and when it did last, in ms. */
@@ -211,6 +233,8 @@ export class Neighbour {
   takesTrailers: boolean = false;
   /** Whether it compares digests. */
   takesDigests: boolean = false;
+  /** Whether it keeps services from us. */
+  hidesServices: boolean = false;
   /** Largest link frame that it takes, in bytes of data. */
   maxFrame: number = MAX_LINK_FRAME;
   /** For how long it may be silent, in ms. */
@@ -260,6 +284,10 @@ export class Neighbour {
   readonly toldServices: Map<string, Capacities> = new Map();
   /** Whether it has withdrawn itself, and we have yet to ask what it means. */
   withdrewItself: boolean = false;
+  /** Silence after which it is asked whether it is there, in ms. */
+  readonly keepalive: number;
+  /** Queries sent. */
+  queries: number = 0;
   /** Queries sent since it last answered. */
   unanswered: number = 0;
   /** When we shall query it, in ms; `Infinity` if there is no need. */
@@ -277,9 +305,10 @@ export class Neighbour {
 
   /** Constructs a new instance. */
   constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
-    const { cost = 1, policy } = settings;
-    this.link = link;
+    const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
+    this.link = this.router = link;
     this.cost = cost;
+    this.keepalive = keepalive || Infinity;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
     this.meters = meters;
@@ -295,9 +324,20 @@ export class Neighbour {
     this.precedesUs = precedes(this.hash, address, ownHash, own);
   }
 
+  /** Whether it may offer ways to an address. */
+  mayOffer(address: string): boolean {
+    const { stub, advertises } = this.rules;
+    return (!stub || address === this.address) && advertises(address);
+  }
+
+  /** Whether it is told of an address, and may send packets there. */
+  mayKnow(address: string): boolean {
+    return this.rules.hears(address) || address === this.address;
+  }
+
   /** Whether others are to be preferred for now. */
   isDemoted(now: number): boolean {
-    return this.doubted || this.dampedUntil > now;
+    return this.overtaken || this.dampedUntil > now;
   }
 
   /** Forgets all that was said on either side. */
@@ -313,9 +353,10 @@ export class Neighbour {
     this.toldServices.clear();
     this.stale = this.audit = null;
     this.staleServices.clear();
+    this.disbelieved.clear();
     this.differs = this.withdrewItself = this.flooded = false;
     this.refused = 0;
-    this.takesTrailers = this.takesDigests = false;
+    this.takesTrailers = this.takesDigests = this.hidesServices = false;
     this.queryAt =
       this.retryAt =
       this.answerAt =
@@ -351,6 +392,12 @@ export class Neighbour {
     this.serviceCount -= this.services.get(host)?.size ?? 0;
     this.services.delete(host);
   }
+}
+
+/** What the application is told when a neighbour offers what its rules do not let it. */
+export function notBelieved({ address }: Neighbour, what: string): ChannelError {
+  const why = `the policy of the link does not let "${address}" offer it`;
+  return new ChannelError("ERR_CHANNEL_REFUSED", `Cannot believe "${what}": ${why}`);
 }
 
 /** One short thing to tell a neighbour of our kind. */

@@ -73,8 +73,8 @@ export class LocalService implements Registration {
   #capacity: number;
   #calls: number = 0;
   #draining: boolean = false;
-  #cancelTimer: (() => void) | null = null;
   #released: boolean = false;
+  #cancelTimer: (() => void) | null = null;
 
   /**
    * Constructs a new instance, which is not advertised yet.
@@ -160,7 +160,7 @@ export class LocalService implements Registration {
 
   /** Lets go of everything that could call it. */
   release(): void {
-    this.#released = true; // Calls that are served yet will end, and change its load no more.
+    this.#released = true;
     this.#signal?.removeEventListener("abort", this.#unregister);
     this.#cancelTimer?.();
     this.#cancelTimer = null;

@@ -254,7 +254,11 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (this.#closing) return channel.close(closedError());
     this.#byChannel.set(channel, link);
     channel.onDrop = (error, packet, count) => {
-      const reason = packet !== null && error instanceof PacketError ? "field" : undefined;
+      const isUnreadable = error instanceof PacketError && packet === null;
+      if (isUnreadable && !this.#closing && this.#links.has(link.id)) {
+        return this.#apply(this.#mesh.unreadable(link.id, error, this.#clock.now()));
+      }
+      const reason = error instanceof PacketError && packet !== null ? "field" : undefined;
       this.#report(new DropEvent(packet, error, { reason, count, channel }));
     };
     channel.onPacket = (packet) => {

@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Router } from "../../mod.ts";
-import { connect, listen } from "../../src/runtime/net.ts";
-import { Browser, chromium, type Page, UNTRUSTED_HOST } from "../support/browser.ts";
+import { listen } from "../../src/runtime/net.ts";
+import { Browser, chromium, complaints, type Page, UNTRUSTED_HOST } from "../support/browser.ts";
+import { guest } from "../support/examples.ts";
 import { Program, ROOT, startServer } from "../support/process.ts";
 import { deno, runtimes } from "../support/process_runtimes.ts";
 
@@ -45,17 +46,6 @@ async function call(page: Page, service: string, address: string, text: string):
 
 const offerNote = (page: Page): Promise<unknown> =>
   page.evaluate(`document.getElementById("offer").click()`);
-
-/** What the page has complained of, but for a server that it could not reach. */
-const complaints = ({ errors }: Page): string[] =>
-  errors.filter((error) => !/^WebSocket connection to \S+ failed/.test(error));
-
-/** A router of this process. */
-async function guest(address: string, url: string): Promise<Router> {
-  const router = new Router(address);
-  router.addChannel(await connect(url));
-  return router;
-}
 
 describe(skip ? `pages (skipped: ${skip})` : "pages", () => {
   let browser: Browser;

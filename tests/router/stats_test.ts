@@ -332,3 +332,15 @@ test("Router is as it was after 10,000 channels have come and gone", {
   assert.deepEqual({ ...after, uptime: 0, drops: before.drops }, before);
   await router.close();
 });
+
+test("A flood of what is no packet is no flood of events, and every bit of it is counted", () => {
+  const { router, clock, drops } = watched();
+  const channel: Channel = oldNeighbour(router, "x");
+  const error = new PacketError("ERR_PACKET_CRC", "Cannot accept packet: noise");
+  for (let i = 0; i < 10_000; i++) channel.onDrop!(error, null);
+  clock.advance(1_000);
+  assert.deepEqual(drops.map(({ count }) => count), [...Array(20).fill(1), 9_980]);
+  assert(drops.every((drop) => drop.error === error && drop.channel === channel));
+  const { drops: counts, channels: [stats] } = router.stats();
+  assert.deepEqual([counts.parse, stats!.errors], [10_000, { ERR_PACKET_CRC: 10_000 }]);
+});

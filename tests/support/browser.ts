@@ -223,6 +223,11 @@ export class Page {
   }
 }
 
+/** What a page has complained of, but for a server that it could not reach. */
+export function complaints({ errors }: Page): string[] {
+  return errors.filter((error) => !/^WebSocket connection to \S+ failed/.test(error));
+}
+
 interface ExceptionDetails {
   text: string;
   exception?: { description?: string };
