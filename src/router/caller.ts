@@ -252,7 +252,7 @@ export class Caller {
     const ends = signal === undefined ? enough.signal : AbortSignal.any([signal, enough.signal]);
     const replies: Packet[] = [];
     const failures: unknown[] = [];
-    await Promise.all(instances.map(async ({ address: dst }) => {
+    const ask = async (dst: string) => {
       try {
         const reply = await this.request(service, data, { dst, typ, timeout, signal: ends });
         if (enough.signal.aborted) return;
@@ -263,7 +263,12 @@ export class Caller {
         failures.push(error);
         onFailure?.(dst, error);
       }
-    }));
+    };
+    try {
+      await Promise.all(instances.map(({ address }) => ask(address)));
+    } finally {
+      enough.abort(); // `onFailure` may have thrown.
+    }
     signal?.throwIfAborted();
     if (replies.length > 0) return replies;
     throw new AggregateError(failures, `Cannot gather: no instance of "${service}" has replied`);

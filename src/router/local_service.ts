@@ -7,7 +7,7 @@
 import { PacketError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { ServiceHandler } from "./incoming_call.ts";
-import { LoadMeter } from "./load_meter.ts";
+import { LoadMeter, MAX_LOAD } from "./load_meter.ts";
 
 /** The highest load there is: callers take such an instance only if there is no other. */
 const FULL = 0xffff;
@@ -94,7 +94,7 @@ export class LocalService implements Registration {
     this.service = service;
     this.handler = handler;
     this.#capacity = capacity;
-    this.#meter = followCalls ? new LoadMeter(capacity) : null;
+    this.#meter = followCalls ? new LoadMeter(Math.min(capacity, MAX_LOAD)) : null;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#unregister, { once: true });
   }
@@ -107,7 +107,7 @@ export class LocalService implements Registration {
     checkCapacity(value);
     this.#capacity = value;
     if (this.#meter !== null) {
-      this.#meter.rebase(value, this.#host.clock.now());
+      this.#meter.rebase(Math.min(value, MAX_LOAD), this.#host.clock.now());
       this.#tellLoad();
     } else if (!this.#draining) {
       this.#host.advertise(this, value);
@@ -176,7 +176,8 @@ export class LocalService implements Registration {
     if (this.#draining || this.#released) return;
     const { clock } = this.#host;
     const load = this.#meter!.due(clock.now());
-    if (load !== null) this.#host.advertise(this, load);
+    // Who is full is not less so for having little to do.
+    if (load !== null) this.#host.advertise(this, this.#capacity === FULL ? FULL : load);
     const deadline = this.#meter!.deadline();
     if (this.#cancelTimer !== null || deadline === Infinity) return;
     this.#cancelTimer = clock.schedule(deadline, () => {
