@@ -52,6 +52,7 @@ export {
   type WebSocketChannelOptions,
   type WebSocketLike,
 } from "./src/channel/websocket_channel.ts";
+export type { DropReason } from "./src/mesh/drop_reason.ts";
 export type { RouteInfo, ServiceInfo } from "./src/mesh/effects.ts";
 export type { AddressFilter, LinkPolicy, ServiceFilter } from "./src/mesh/link_policy.ts";
 export type { LinkSettings, MeshOptions, RemovalPolicy } from "./src/mesh/options.ts";
@@ -61,6 +62,7 @@ export { type Clock, systemClock } from "./src/router/clock.ts";
 export {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   FallbackEvent,
   type FallbackReason,
@@ -87,6 +89,7 @@ export type { Registration, ServiceOptions } from "./src/router/local_service.ts
 export type { AuthPolicy, LinkOptions, NetworkKey } from "./src/router/link_options.ts";
 export { ReplyStream } from "./src/router/reply_stream.ts";
 export { Router, type RouterOptions } from "./src/router/router.ts";
+export type { ChannelStats, RouterStats } from "./src/router/stats.ts";
 export { type ListenerOptions, TypedEventTarget } from "./src/router/typed_event_target.ts";
 export type { Bytes } from "./src/wire/bytes.ts";
 export { type DecodeOptions, Packet, type PacketData, type PacketInit } from "./src/wire/packet.ts";

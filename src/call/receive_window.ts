@@ -37,10 +37,17 @@ export class ReceiveWindow {
   #limitTold: number = WINDOW;
   #unacknowledged: number = 0;
   #ackAt: number = Infinity;
+  /** The index of the last frame there is, once it is known. */
+  #last: number = Infinity;
 
   /** When an acknowledgement is due; `Infinity` if nothing has to be acknowledged. */
   get deadline(): number {
     return this.#ackAt;
+  }
+
+  /** Whether the last frame is here, and all before it: nothing follows that is to be heard. */
+  get complete(): boolean {
+    return this.#expected > this.#last;
   }
 
   /** A frame has come. */
@@ -52,6 +59,7 @@ export class ReceiveWindow {
       return;
     }
     this.#frames.set(index, frame);
+    if (frame.kind === CALL.end || frame.kind === CALL.error) this.#last = index;
     const before = this.#expected;
     while (this.#frames.has(this.#expected)) this.#expected++;
     this.#unacknowledged++;

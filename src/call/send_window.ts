@@ -9,33 +9,40 @@
 
 import { type CallFrame, indexOf, numberOf, WINDOW } from "./frame.ts";
 
-/** Frames on their way at once, at least, and when they begin to be acknowledged. */
-const MIN_FLIGHT = 2;
+/** Frames on their way at once: when the first is acknowledged, and at least. */
 const FIRST_FLIGHT = WINDOW / 4;
+const MIN_FLIGHT = 2;
 
 /** How long an acknowledgement may take before anything is known of the way, in ms. */
 const FIRST_TIMEOUT = 500;
 
-/** The same, at least and at most. */
-const MIN_TIMEOUT = 200;
-const MAX_TIMEOUT = 5_000;
+/** Then, how much longer than usual it may take at least, in ms: far ends have other things to do. */
+const MIN_PATIENCE = 200;
+
+/** How many times longer it may take after one that took too long, and at most, in ms. */
+const BACK_OFF = 1.5;
+const MAX_TIMEOUT = 10_000;
+
+/** What takes twice as long as it could, and so much longer, waits in a queue, in ms. */
+const QUEUEING = 100;
 
 /** A frame is lost if one that was sent so many later has arrived. */
 const REORDERING = 3;
 
-/** Until the first question whether there is room now, and between questions at most, in ms. */
+/** Until it is asked for the first time whether there is room, and between questions, in ms. */
 const MIN_PROBE_INTERVAL = 500;
 const MAX_PROBE_INTERVAL = 5_000;
 
-/** How long nothing is sent after a frame that could not be sent, and after many, in ms. */
+/** How long nothing is sent after a frame that could not be, and after many in a row, in ms. */
 const MIN_PAUSE = 20;
 const MAX_PAUSE = 1_000;
 
 /** A frame that has not been acknowledged. */
 interface Pending {
   readonly frame: CallFrame;
-  /** When it was sent last, and as which of all frames, counted from 1. */
+  /** When it was sent last. */
   sentAt: number;
+  /** As which of all frames it was sent last, those sent again included; from 1 on. */
   order: number;
   /** How often it was sent. */
   tries: number;
@@ -49,7 +56,7 @@ export interface NumberedFrame {
   readonly frame: CallFrame;
   /** Its number. */
   readonly number: number;
-  /** Whether more is waiting, and cannot be sent before something is acknowledged. */
+  /** Whether more is waiting, and can only be sent when something has been acknowledged. */
   readonly last: boolean;
 }
 
@@ -66,14 +73,18 @@ export class SendWindow {
   #limit: number = WINDOW;
   /** What is on its way, in the order in which it was sent. */
   readonly #flying: Set<Pending> = new Set();
-  /** How many frames may be on their way: before anything is acknowledged, and then. */
+  /** How many frames may be on their way: before any is acknowledged, and then. */
   readonly #first: number;
   #flight: number = FIRST_FLIGHT;
-  /** Frames sent so far; up to which of them losses have been answered; the latest that arrived. */
+  /** Whether more of them may be tried: in a queue, more frames only wait longer. */
+  #growing: boolean = false;
+  /** `Pending.order` of what was sent last, and of the latest that has arrived. */
   #order: number = 0;
-  #slowedOrder: number = 0;
   #arrivedOrder: number = 0;
-  /** Of round trips: the shortest, the usual one, and by how much they differ, in ms. */
+  /** The same of what was sent last when it slowed down, and of what could not be sent. */
+  #slowedOrder: number = 0;
+  #refusedOrder: number = -1;
+  /** Round trips, in ms: the shortest at this pace, the usual one, and how much they differ. */
   #shortest: number = Infinity;
   #smoothed: number = 0;
   #variation: number = 0;
@@ -81,6 +92,7 @@ export class SendWindow {
   #progressAt: number;
   #probedAt: number;
   #probeInterval: number = MIN_PROBE_INTERVAL;
+  /** Until when nothing is sent; `Infinity` if it is not paused. */
   #pausedUntil: number = Infinity;
   #pause: number = MIN_PAUSE;
 
@@ -123,13 +135,12 @@ export class SendWindow {
     this.#unsent = Math.max(0, this.#unsent - acknowledged);
     this.#markReceived(gaps, now);
     this.#findLost();
-    this.#flight = Math.min(WINDOW, this.#flight + acknowledged);
-    // Never more than a window, whatever is said.
+    if (this.#growing) this.#flight = Math.min(WINDOW, this.#flight + acknowledged);
+    // Whatever is said, there is no more room than a window, and never less than there was.
     const end = Math.min(indexOf(limit, base), base + WINDOW);
-    if (acknowledged === 0 && end <= this.#limit) return;
-    this.#limit = Math.max(this.#limit, end);
+    if (end <= this.#limit) return;
+    this.#limit = end;
     this.#probeInterval = MIN_PROBE_INTERVAL;
-    this.#pause = MIN_PAUSE;
   }
 
   /**
@@ -139,16 +150,15 @@ export class SendWindow {
   next(now: number): NumberedFrame | "probe" | null {
     this.#expire(now);
     if (now >= this.#pausedUntil) this.#pausedUntil = Infinity;
-    const at = this.#toSend();
-    if (at >= 0 && this.#pausedUntil === Infinity) {
+    const at = this.#pausedUntil === Infinity ? this.#findUnsent() : -1;
+    if (at >= 0) {
       const pending = this.#pending[at]!;
       pending.sentAt = now;
       pending.order = ++this.#order;
       pending.tries++;
       this.#flying.add(pending);
-      this.#unsent = at + 1;
       this.#sent = Math.max(this.#sent, at + 1);
-      const last = this.#toSend() < 0 && at + 1 < this.#pending.length;
+      const last = this.#findUnsent() < 0 && at + 1 < this.#pending.length;
       return { frame: pending.frame, number: numberOf(this.#base + at), last };
     }
     if (now < this.#probeAt) return null;
@@ -157,15 +167,17 @@ export class SendWindow {
     return "probe";
   }
 
-  /** A frame that {@linkcode next} has given could not be sent: the way is full. */
+  /** A frame that {@linkcode next} has just given could not be sent: the way is full. */
   refused(number: number, now: number): void {
     const pending = this.#pending[indexOf(number, this.#base) - this.#base];
     if (pending === undefined || !this.#flying.has(pending)) return;
+    const again = pending.order === this.#refusedOrder + 1;
+    this.#pause = again ? Math.min(MAX_PAUSE, 2 * this.#pause) : MIN_PAUSE;
+    this.#pausedUntil = now + this.#pause;
+    this.#refusedOrder = pending.order;
     pending.tries--;
     this.#lost(pending);
     this.#slowDown();
-    this.#pausedUntil = now + this.#pause;
-    this.#pause = Math.min(MAX_PAUSE, 2 * this.#pause);
   }
 
   /** When {@linkcode next} may have something though nothing else happens; `Infinity` if never. */
@@ -173,9 +185,9 @@ export class SendWindow {
     return Math.min(this.#expiry, this.#probeAt, this.#pausedUntil);
   }
 
-  /** When to ask whether there is room: nothing is on its way, and something waits for room. */
+  /** When to ask whether there is room for what waits, if there was none for any of it. */
   get #probeAt(): number {
-    const blocked = this.#flying.size === 0 && this.#pending.length > 0;
+    const blocked = this.#pending.length > 0 && this.#limit === this.#base;
     return blocked ? this.#probedAt + this.#probeInterval : Infinity;
   }
 
@@ -185,15 +197,17 @@ export class SendWindow {
     return Infinity;
   }
 
-  /** Which of `#pending` may be sent now, the first that is to be; -1 if none may. */
-  #toSend(): number {
+  /** Which of `#pending` is to be sent now; -1 if none may be. */
+  #findUnsent(): number {
     // A caller's first frame makes the call known: what overtook it would be for nobody.
     const flight = this.#base === 0 ? Math.min(this.#first, this.#flight) : this.#flight;
-    if (this.#flying.size >= flight) return -1;
     const end = Math.min(this.#pending.length, this.#limit - this.#base);
     for (; this.#unsent < end; this.#unsent++) {
-      const pending = this.#pending[this.#unsent]!;
-      if (!pending.received && !this.#flying.has(pending)) return this.#unsent;
+      const at = this.#unsent;
+      const pending = this.#pending[at]!;
+      if (pending.received || this.#flying.has(pending)) continue;
+      // All others wait for the first one: it goes, whatever is on its way.
+      return at === 0 || this.#flying.size < flight ? at : -1;
     }
     return -1;
   }
@@ -203,15 +217,16 @@ export class SendWindow {
     if (now < this.#expiry) return;
     for (const pending of this.#flying) this.#lost(pending);
     this.#slowDown();
-    this.#timeout = Math.min(MAX_TIMEOUT, 2 * this.#timeout);
+    this.#timeout = Math.min(MAX_TIMEOUT, BACK_OFF * this.#timeout);
   }
 
   #markReceived(gaps: Uint8Array, now: number): void {
     // Bit i of the map is the frame i + 1 after the one that is expected; that one is missing.
     const bits = Math.min(gaps.length * 7, this.#sent - 1);
     for (let i = 0; i < bits; i++) {
-      if ((gaps[Math.floor(i / 7)]! & (1 << (i % 7))) === 0) continue;
-      this.#landed(this.#pending[i + 1]!, now);
+      if ((gaps[Math.floor(i / 7)]! & (1 << (i % 7))) !== 0) {
+        this.#landed(this.#pending[i + 1]!, now);
+      }
     }
   }
 
@@ -223,19 +238,17 @@ export class SendWindow {
       lost = pending.order;
       this.#lost(pending);
     }
-    // Once for all that was lost at about the same time.
-    if (lost > this.#slowedOrder) this.#slowDown();
+    if (lost > this.#slowedOrder) this.#slowDown(); // Once for all that was lost together.
   }
 
   /** A frame has arrived. */
   #landed(pending: Pending, now: number): void {
     pending.received = true;
-    if (!this.#flying.delete(pending)) return; // It came before, or too late.
     const { sentAt, order, tries } = pending;
-    const trip = now - sentAt;
-    // What has been sent twice does not say how long the way is: which of them was it?
-    if (tries === 1) this.#measure(trip);
-    if (trip >= this.#shortest) this.#arrivedOrder = Math.max(this.#arrivedOrder, order);
+    // What was given up, or sent twice, says nothing of the way: which of them has arrived?
+    if (!this.#flying.delete(pending) || tries > 1) return;
+    this.#arrivedOrder = Math.max(this.#arrivedOrder, order);
+    this.#measure(now - sentAt);
   }
 
   /** A frame is not on its way any more: it is to be sent again. */
@@ -247,19 +260,21 @@ export class SendWindow {
   #slowDown(): void {
     this.#flight = Math.max(MIN_FLIGHT, Math.floor(this.#flight / 2));
     this.#slowedOrder = this.#order;
+    this.#shortest = Infinity;
   }
 
   /** Takes a round trip into account, as RFC 6298 says. */
   #measure(trip: number): void {
-    if (this.#shortest === Infinity) {
+    if (this.#smoothed === 0) {
       this.#smoothed = trip;
       this.#variation = trip / 2;
     } else {
       this.#variation += (Math.abs(trip - this.#smoothed) - this.#variation) / 4;
       this.#smoothed += (trip - this.#smoothed) / 8;
     }
+    const patience = Math.max(MIN_PATIENCE, 4 * this.#variation);
+    this.#timeout = Math.min(MAX_TIMEOUT, this.#smoothed + patience);
     this.#shortest = Math.min(this.#shortest, trip);
-    const timeout = this.#smoothed + 4 * this.#variation;
-    this.#timeout = Math.min(MAX_TIMEOUT, Math.max(MIN_TIMEOUT, timeout));
+    this.#growing = trip <= 2 * this.#shortest + QUEUEING;
   }
 }

@@ -103,7 +103,8 @@ export class ServerWebSocketChannel extends ByteChannel {
 
   #takeMessage(message: string | Uint8Array): void {
     try {
-      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+      const onDrop = (error: PacketError) => this.drop(error);
+      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
     } catch (error) {
       this.drop(error as PacketError);
     }

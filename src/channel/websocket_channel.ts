@@ -143,7 +143,8 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
         throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
       }
       this.received(message.length);
-      for (const packet of decodeMessage(message, this.#repair)) this.deliver(packet);
+      const onDrop = (error: PacketError) => this.drop(error);
+      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
       this.drop(error);

@@ -20,9 +20,15 @@ const text = new TextDecoder();
 /**
  * Decodes one message, whichever form its sender has chosen.
  *
+ * @param onDrop Told of each frame that is no packet, where a message has several; others are
+ *   decoded all the same. Without it they count as one.
  * @throws {PacketError} If it is no packet.
  */
-export function decodeMessage(data: string | Uint8Array, repair: boolean): Packet[] {
+export function decodeMessage(
+  data: string | Uint8Array,
+  repair: boolean,
+  onDrop: (error: PacketError) => void = rethrow,
+): Packet[] {
   if (typeof data === "string") return [Packet.fromJson(data)];
   if (data.length > MAX_MESSAGE_SIZE) {
     const why = `${data.length} bytes are more than ${MAX_MESSAGE_SIZE}`;
@@ -30,8 +36,20 @@ export function decodeMessage(data: string | Uint8Array, repair: boolean): Packe
   }
   if (data[0] === OPEN_BRACE) return [Packet.fromJson(text.decode(data))];
   const bare = data.at(-1) !== FRAME_END || isExact(data);
-  const packets = bare ? [data] : new KissDecoder().push(data);
-  return packets.map((packet) => Packet.fromBinary(packet, { repair }));
+  if (bare) return [Packet.fromBinary(data, { repair })];
+  const packets: Packet[] = [];
+  new KissDecoder({ onDrop }).forEach(data, (frame) => {
+    try {
+      packets.push(Packet.fromBinary(frame, { repair }));
+    } catch (error) {
+      onDrop(error as PacketError);
+    }
+  });
+  return packets;
+}
+
+function rethrow(error: PacketError): never {
+  throw error;
 }
 
 /** Whether the bytes are one packet, no more and no less. */

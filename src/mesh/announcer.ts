@@ -122,6 +122,7 @@ export class Announcer {
     for (const neighbour of neighbours.values()) {
       if (neighbour.kind !== "modern" || neighbour === except) continue;
       if (neighbour.address === record.host) continue;
+      if (!neighbour.rules.sees(record.name, record.host)) continue;
       const { told } = neighbour;
       if (told.origin(host.id) !== record.origin) continue; // It will be told with the route.
       if (told.cost(host.id) === 0) {
@@ -189,13 +190,14 @@ export class Announcer {
   // ── what may be told ──────────────────────────────────────────────────────
 
   #mayTell(neighbour: Neighbour, destination: Destination, now: number): boolean {
-    const { stub, hidden, identity, routes } = this.#core;
-    if (destination === routes.self) return !hidden && !identity.yielded;
-    const { selected } = destination;
+    const { stub, hidden, routes } = this.#core;
+    const { selected, address } = destination;
+    if (!neighbour.mayKnow(address)) return false;
+    if (destination === routes.self) return !hidden;
     if (stub || selected === null || selected === neighbour) return false;
     if (destination.cost >= MAX_COST) return false;
     if (isSameRouter(selected, neighbour)) return false; // Another link to the same router.
-    if (destination.address === neighbour.address) return isContradicted(neighbour, destination);
+    if (address === neighbour.address) return isContradicted(neighbour, destination);
     return selected.dampedUntil <= now;
   }
 
@@ -301,7 +303,9 @@ export class Announcer {
     if (address === neighbour.address) return; // Whoever has its name, it knows what it offers.
     const kept = knows && (before > 0 || seconds(now) - (note >> FLAG_BITS) < SERVICES_KEPT);
     if (kept) return;
-    for (const record of this.#core.records.of(address, origin)) neighbour.dueServices.add(record);
+    for (const record of this.#core.records.of(address, origin)) {
+      if (neighbour.rules.sees(record.name, address)) neighbour.dueServices.add(record);
+    }
   }
 
   #writeService(neighbour: Neighbour, record: ServiceRecord): void {

@@ -22,11 +22,15 @@ export class Budget {
 
   /** Pays for one thing. False if there have been too many. */
   spend(now: number): boolean {
-    const earned = Math.max(0, now - this.#at) / 1_000 * this.#rate;
-    this.#left = Math.min(this.#burst, this.#left + earned);
-    this.#at = now;
-    if (this.#left < 1) return false;
+    if (this.left(now) < 1) return false;
     this.#left--;
     return true;
+  }
+
+  /** How many things could be paid for now. */
+  left(now: number): number {
+    const earned = Math.max(0, now - this.#at) / 1_000 * this.#rate;
+    this.#at = now;
+    return this.#left = Math.min(this.#burst, this.#left + earned);
   }
 }

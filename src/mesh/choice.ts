@@ -10,7 +10,7 @@ import type { Announcer } from "./announcer.ts";
 import { type Core, routeInfo } from "./core.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
 import type { Searches } from "./search.ts";
-import { isNewer, nextSequence, seconds } from "./sequence.ts";
+import { isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import type { ServicePlane } from "./service_plane.ts";
 import type { Destination, Neighbour } from "./state.ts";
 
@@ -23,6 +23,8 @@ export interface RouteWatcher {
   found(destination: Destination, now: number): void;
   /** No way leads there, and none is being looked for. */
   lost(destination: Destination): void;
+  /** A neighbour may be sent packets again. */
+  resumed(neighbour: Neighbour, now: number): void;
 }
 
 /** Chooses ways. */
@@ -71,6 +73,10 @@ export class Choice {
     const cost = direct ? neighbour.cost : offers.cost(id) - 1 + neighbour.cost;
     const origin = old ? identity.proxyOrigin : offers.origin(id);
     const seq = old ? this.#proxySeq(destination, cost) : offers.seq(id);
+    if (!isProxied(origin) && origin > destination.newest) { // Whoever was in its way is gone.
+      destination.newest = origin;
+      this.#core.records.supersede(address, origin);
+    }
     const moved = destination.selected !== neighbour || destination.origin !== origin;
     const changed = moved || destination.cost !== cost;
     const fresher = destination.seq !== seq;
@@ -170,5 +176,6 @@ export class Choice {
       this.#announcer.news(destination, now);
       this.#border.changed(destination, now);
     }
+    this.watcher?.resumed(neighbour, now);
   }
 }

@@ -7,22 +7,26 @@
  * @module
  */
 
-import { ChannelError, PacketError } from "../errors.ts";
+import { type AlnError, ChannelError, PacketError } from "../errors.ts";
 import { decodeHello } from "../wire/hello.ts";
 import { NET_ERROR, NET_LINK, NET_QUERY, NET_ROUTE, NET_SERVICE } from "../wire/limits.ts";
 import type { Packet } from "../wire/packet.ts";
 import { Agenda } from "./agenda.ts";
 import { Announcer } from "./announcer.ts";
-import { Budget } from "./budget.ts";
 import { Choice } from "./choice.ts";
+import { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
+import { reasonOf } from "./drop_reason.ts";
+import { DropTally } from "./drop_tally.ts";
 import type { Effect, LinkId } from "./effects.ts";
+import { Floods } from "./floods.ts";
 import { Identity } from "./identity.ts";
 import { LegacyBorder } from "./legacy_border.ts";
 import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
+import { newMeters } from "./rate_limits.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
 import { isOffered, ServicePlane } from "./service_plane.ts";
@@ -31,8 +35,7 @@ import { ServiceTable } from "./service_table.ts";
 import { Neighbour } from "./state.ts";
 import { Upkeep } from "./upkeep.ts";
 
-/** Records that a neighbour may tell in a second for long, and at least at once. */
-const RECORD_RATE = 4_000;
+/** What a neighbour may tell at once, at least. */
 const MIN_BURST = 20_000;
 
 /** Tables, and the talk about them: makes the parts, and hands each input to the one it is for. */
@@ -45,11 +48,15 @@ export class ControlPlane {
   readonly border: LegacyBorder;
   /** Chooses ways. */
   readonly choice: Choice;
+  /** Keeps floods out. */
+  readonly floods: Floods;
 
-  /** Records that a neighbour may tell at once: all that we keep, twice. */
+  /** What a neighbour may tell at once: all that we keep, twice. */
   readonly #burst: number;
+  readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
+  readonly #contests: Contests;
   readonly #services: ServicePlane;
   readonly #ownKind: OwnKind;
   readonly #upkeep: Upkeep;
@@ -87,16 +94,37 @@ export class ControlPlane {
     };
     this.core = core;
     const announcer = new Announcer(core);
-    this.border = new LegacyBorder(core, {
-      reselect: (destination, now) => this.choice.reselect(destination, now),
-      refresh: (destination, now) => this.#services.refresh(destination, now),
-      query: (neighbour, now) => this.#links.query(neighbour, now),
-      named: (neighbour, now) => this.#links.named(neighbour, now),
-    }, {
-      removal: options.removal ?? "reannounce",
-      repair: options.repair ?? true,
-      maxServices,
-    });
+    const tally = new DropTally(core);
+    this.#tally = tally;
+    this.floods = new Floods(core, tally, {
+      ask: (neighbour, now) => {
+        if (neighbour.kind === "modern") this.#ownKind.askForAll(neighbour, now);
+        else if (neighbour.kind === "legacy") this.border.audit(neighbour, now);
+      },
+      drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
+    }, this.#burst);
+    this.border = new LegacyBorder(
+      core,
+      {
+        reselect: (destination, now) => this.choice.reselect(destination, now),
+        refresh: (destination, now) => this.#services.refresh(destination, now),
+        query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
+        named: (neighbour, now) => this.#links.named(neighbour, now),
+        claimed: (destination, now) => this.#contests.claimed(destination, now),
+        judged: (neighbour, now) => {
+          this.choice.reconsider(neighbour, now);
+          this.#contests.settle(neighbour.address, now);
+        },
+        drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
+      },
+      this.floods,
+      tally,
+      {
+        removal: options.removal ?? "reannounce",
+        repair: options.repair ?? true,
+        maxServices,
+      },
+    );
     const searches = new Searches(
       core,
       announcer,
@@ -108,6 +136,7 @@ export class ControlPlane {
     const links = new Links(core, announcer, this.border, {
       forgetOffers: (neighbour, now) => choice.forgetOffers(neighbour, now),
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
+      settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
@@ -116,6 +145,11 @@ export class ControlPlane {
     this.#services = services;
     this.choice = choice;
     this.#links = links;
+    this.#contests = new Contests(
+      core,
+      announcer,
+      (neighbour, now) => links.challenge(neighbour, now),
+    );
     this.#ownKind = new OwnKind(core, {
       announcer,
       searches,
@@ -123,6 +157,9 @@ export class ControlPlane {
       choice,
       lives,
       links,
+      floods: this.floods,
+      tally,
+      contests: this.#contests,
       part,
     });
     this.#upkeep = new Upkeep(core, announcer, choice, lives);
@@ -132,8 +169,8 @@ export class ControlPlane {
 
   /** A link has come up. */
   linkUp(link: LinkId, settings: LinkSettings, now: number): void {
-    const budget = new Budget(this.#burst, RECORD_RATE, now);
-    const neighbour = new Neighbour(link, settings, budget, now);
+    const meters = newMeters(settings.limits ?? {}, this.#burst, now);
+    const neighbour = new Neighbour(link, settings, meters, now);
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);
     this.#links.up(neighbour, now);
@@ -144,6 +181,7 @@ export class ControlPlane {
     const neighbour = this.core.neighbours.get(link);
     if (neighbour === undefined) return;
     this.core.neighbours.delete(link);
+    this.#tally.end(neighbour);
     this.#links.down(neighbour, now);
     this.#part(neighbour, now);
   }
@@ -165,9 +203,20 @@ export class ControlPlane {
     try {
       this.#hear(neighbour, packet, now);
     } catch (error) {
-      if (!(error instanceof PacketError || error instanceof ChannelError)) throw error;
-      this.core.emit({ kind: "drop", packet, error });
+      if (!(error instanceof PacketError)) throw error;
+      this.floods.unreadable(neighbour, packet, reasonOf(error, packet), () => error, now);
     }
+  }
+
+  /** Something has come that is no packet. */
+  unreadable(neighbour: Neighbour, error: AlnError, now: number): void {
+    this.floods.unreadable(neighbour, null, reasonOf(error, null), () => error, now);
+  }
+
+  /** Whether a neighbour may send a packet of an application. */
+  bears(neighbour: Neighbour, packet: Packet, now: number): boolean {
+    return this.floods.bears(neighbour, "packets", now) &&
+      this.floods.admits(neighbour, "packets", packet, now);
   }
 
   /** Offers a service of our own; capacity 0 withdraws it. */
@@ -201,12 +250,14 @@ export class ControlPlane {
         neighbour.missed = true; // Its hello is still to come, and then it must tell us again.
         return;
       case NET_ERROR:
-        throw new ChannelError(
-          "ERR_CHANNEL_PEER",
-          `Peer "${neighbour.address}" reports: ${packet.text()}`,
-        );
+        return this.floods.unreadable(neighbour, packet, "peer", () => {
+          const report = `Peer "${neighbour.address}" reports: ${packet.text()}`;
+          return new ChannelError("ERR_CHANNEL_PEER", report);
+        }, now);
       default:
-        throw new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        return this.floods.unreadable(neighbour, packet, "parse", () => {
+          return new PacketError("ERR_PACKET_FIELD", `Cannot accept net: ${net} means nothing`, 2);
+        }, now);
     }
   }
 
@@ -221,6 +272,7 @@ export class ControlPlane {
 
   #drop(neighbour: Neighbour, error: ChannelError, now: number): void {
     const { link } = neighbour;
+    this.#tally.end(neighbour); // While the link is still there, for whoever counts.
     this.core.emit({ kind: "close", link, error });
     this.linkDown(link, now);
   }

@@ -6,9 +6,10 @@
  * @module
  */
 
-import { UnreachableError } from "../errors.ts";
+import { ChannelError, UnreachableError } from "../errors.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
+import type { DropReason } from "./drop_reason.ts";
 import { SeenCache } from "./seen_cache.ts";
 import { isProxied } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
@@ -62,10 +63,11 @@ export class DataPlane {
   /** Brings a packet on its way; `from` is who sent it to us, `null` the application. */
   carry(packet: Packet, from: Neighbour | null, now: number): void {
     const { identity, emit, stub } = this.#core;
+    if (from !== null && !mayBring(from, packet)) return this.#refuse(packet, from);
     if (packet.dst === identity.address) {
       emit({ kind: "deliver", packet });
     } else if (stub && from !== null && packet.dst !== "") {
-      this.#unreachable(packet, "this router carries nothing for others");
+      this.#unreachable(packet, "stub", "this router carries nothing for others", from);
     } else if (packet.dst !== "") {
       this.#forward(packet, from, now);
     } else {
@@ -79,9 +81,16 @@ export class DataPlane {
     for (const { packet, from } of held) this.#send(packet, destination, from, now);
   }
 
+  /** A neighbour may be sent packets again: what has waited for it goes on. */
+  resume(neighbour: Neighbour, now: number): void {
+    for (const destination of [...this.#held.keys()]) {
+      if (destination.selected === neighbour) this.release(destination, now);
+    }
+  }
+
   /** There is no hope: what has waited is dropped. */
   lost(destination: Destination): void {
-    for (const { packet } of this.#take(destination)) this.#noRoute(packet);
+    for (const { packet, from } of this.#take(destination)) this.#noRoute(packet, from);
   }
 
   // ── forwarding ────────────────────────────────────────────────────────────
@@ -95,9 +104,13 @@ export class DataPlane {
         `Cannot send packet: nobody offers "${packet.srv}"`,
         packet.srv,
       );
-      this.#core.emit({ kind: "drop", packet, error });
+      this.#core.emit({ kind: "drop", packet, error, reason: "no-service", link: from?.link });
     }
-    for (const address of instances) {
+    const allowed = from === null
+      ? instances
+      : instances.filter((address) => mayCall(from, packet.srv, address));
+    if (from !== null && allowed.length === 0 && instances.length > 0) this.#refuse(packet, from);
+    for (const address of allowed) {
       const copy = new Packet(packet);
       copy.dst = address;
       this.carry(copy, from, now);
@@ -107,9 +120,10 @@ export class DataPlane {
   #forward(packet: Packet, from: Neighbour | null, now: number): void {
     if (from !== null && !this.#mayGoOn(packet, from, now)) return;
     const destination = this.#core.routes.get(packet.dst);
-    if (destination === undefined) return this.#noRoute(packet);
-    if (destination.selected !== null) return this.#send(packet, destination, from, now);
-    if (!this.#isStarving(destination)) return this.#noRoute(packet);
+    if (destination === undefined) return this.#noRoute(packet, from);
+    const { selected } = destination;
+    if (selected !== null && !selected.suspended) return this.#send(packet, destination, from, now);
+    if (selected === null && !this.#isStarving(destination)) return this.#noRoute(packet, from);
     this.#hold(packet, destination, from, now);
   }
 
@@ -118,7 +132,8 @@ export class DataPlane {
     const { trailer, dst } = packet;
     if (from.kind === "modern" && trailer !== null && trailer.hops > 0) {
       if (trailer.hops === 1) {
-        this.#unreachable(packet, `it has been forwarded too often on its way to "${dst}"`);
+        const why = `it has been forwarded too often on its way to "${dst}"`;
+        this.#unreachable(packet, "hops", why, from);
         return false;
       }
       const numbered = trailer.counter !== 0;
@@ -127,7 +142,7 @@ export class DataPlane {
       const ours = packet.src === this.#core.identity.address;
       if (!ours && !this.#seen.goesRound(packet, from.link, now)) return true;
     }
-    this.#unreachable(packet, `it has come back on its way to "${dst}"`);
+    this.#unreachable(packet, "loop", `it has come back on its way to "${dst}"`, from);
     return false;
   }
 
@@ -141,7 +156,7 @@ export class DataPlane {
       // not: it would send it here once more.
       to = routes.alternative(destination, from, now) ?? to;
       if (to === from && from.kind !== "modern") {
-        return this.#unreachable(packet, `"${packet.dst}" is where it came from`);
+        return this.#unreachable(packet, "loop", `"${packet.dst}" is where it came from`, from);
       }
     }
     if (to.kind === "modern") this.#introduce(to, packet.src, now);
@@ -169,7 +184,8 @@ export class DataPlane {
     const size = packet.data.length + HELD_OVERHEAD;
     const held = this.#held.get(destination) ?? [];
     if (held.length >= MAX_HELD || this.#heldBytes + size > MAX_HELD_BYTES) {
-      return this.#unreachable(packet, `too much waits for "${packet.dst}" already`);
+      const why = `too much waits for "${packet.dst}" already`;
+      return this.#unreachable(packet, "hold", why, from);
     }
     held.push({ packet, from, until: now + HOLD_TIME });
     this.#held.set(destination, held);
@@ -183,8 +199,9 @@ export class DataPlane {
       this.#timed.delete(destination);
       const waiting = this.#take(destination);
       const left = waiting.filter(({ until }) => until > now);
-      for (const { packet } of waiting.slice(0, waiting.length - left.length)) {
-        this.#noRoute(packet);
+      for (const { packet, from } of waiting.slice(0, waiting.length - left.length)) {
+        if (destination.selected === null) this.#noRoute(packet, from);
+        else this.#send(packet, destination, from, now);
       }
       if (left.length === 0) return;
       this.#held.set(destination, left);
@@ -203,12 +220,33 @@ export class DataPlane {
 
   // ── giving up ─────────────────────────────────────────────────────────────
 
-  #noRoute(packet: Packet): void {
-    this.#unreachable(packet, `no route leads to "${packet.dst}"`);
+  #refuse(packet: Packet, from: Neighbour): void {
+    from.refusals++;
+    const what = packet.srv === "" ? "packet" : `packet for "${packet.srv}"`;
+    const why = `the policy of the link does not let "${from.address}" send it`;
+    const error = new ChannelError("ERR_CHANNEL_REFUSED", `Cannot carry ${what}: ${why}`);
+    this.#core.emit({ kind: "drop", packet, error, reason: "refused", link: from.link });
   }
 
-  #unreachable(packet: Packet, why: string): void {
-    const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
-    this.#core.emit({ kind: "drop", packet, error });
+  #noRoute(packet: Packet, from: Neighbour | null): void {
+    this.#unreachable(packet, "no-route", `no route leads to "${packet.dst}"`, from);
   }
+
+  #unreachable(packet: Packet, reason: DropReason, why: string, from: Neighbour | null): void {
+    const error = new UnreachableError("ERR_NO_ROUTE", `Cannot send packet: ${why}`, packet.dst);
+    this.#core.emit({ kind: "drop", packet, error, reason, link: from?.link });
+  }
+}
+
+/** Whether a neighbour may send a packet, as far as that is a matter of policy. */
+function mayBring(neighbour: Neighbour, { src, dst, srv }: Packet): boolean {
+  const { rules, address } = neighbour;
+  if (rules.stub && address !== "" && src !== "" && src !== address) return false;
+  if (dst === "") return true; // Each copy is looked at.
+  return srv === "" ? neighbour.mayKnow(dst) : mayCall(neighbour, srv, dst);
+}
+
+/** Whether a neighbour may call a service. */
+function mayCall(neighbour: Neighbour, service: string, host: string): boolean {
+  return neighbour.mayKnow(host) && neighbour.rules.calls(service, host);
 }

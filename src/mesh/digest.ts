@@ -7,6 +7,7 @@
 
 import type { LinkDigest } from "../wire/link_frame.ts";
 import type { Core } from "./core.ts";
+import type { DisbelievedOffer } from "./disbelieved.ts";
 import type { Ledger } from "./ledger.ts";
 import { hashName, mix } from "./sequence.ts";
 import type { Neighbour } from "./state.ts";
@@ -31,17 +32,32 @@ class Sum {
 
 /** What we have told a neighbour. */
 export function toldDigest(core: Core, neighbour: Neighbour): LinkDigest {
-  return digestOf(core, neighbour.told, neighbour.address);
+  const { told, address, rules } = neighbour;
+  return digestOf(core, told, address, [], rules.sees);
 }
 
 /** What a neighbour has told us. */
 export function offeredDigest(core: Core, neighbour: Neighbour): LinkDigest {
-  return digestOf(core, neighbour.offers, core.identity.address);
+  const { offers, disbelieved } = neighbour;
+  return digestOf(core, offers, core.identity.address, disbelieved.values(), () => true);
 }
 
-/** @param listener Whoever is told; it is not told of services at its own address. */
-function digestOf({ routes, records }: Core, ledger: Ledger, listener: string): LinkDigest {
+/**
+ * @param listener Whoever is told; it is not told of services at its own address.
+ * @param more Routes that are not in the ledger.
+ * @param sees Which services are told.
+ */
+function digestOf(
+  { routes, records }: Core,
+  ledger: Ledger,
+  listener: string,
+  more: Iterable<DisbelievedOffer>,
+  sees: (service: string, host: string) => boolean,
+): LinkDigest {
   const routeSum = new Sum();
+  for (const { address, cost, seq, origin } of more) {
+    routeSum.add(hashName(address), cost, seq, origin);
+  }
   const serviceSum = new Sum();
   for (const { id, address } of [routes.self, ...routes.values()]) {
     const cost = ledger.cost(id);
@@ -50,7 +66,8 @@ function digestOf({ routes, records }: Core, ledger: Ledger, listener: string): 
     routeSum.add(hashName(address), cost, ledger.seq(id), origin);
     if (address === listener) continue;
     for (const { name, load, version } of records.of(address, origin)) {
-      if (load > 0) serviceSum.add(hashName(address), hashName(name), load, version, origin);
+      if (load === 0 || !sees(name, address)) continue;
+      serviceSum.add(hashName(address), hashName(name), load, version, origin);
     }
   }
   return {
@@ -61,9 +78,9 @@ function digestOf({ routes, records }: Core, ledger: Ledger, listener: string): 
   };
 }
 
-/** Whether two digests say the same. */
-export function agree(a: LinkDigest, b: LinkDigest): boolean {
+/** Whether two digests say the same: of routes, and unless told, of services. */
+export function agree(a: LinkDigest, b: LinkDigest, withServices: boolean = true): boolean {
   const values = ({ routes, routesHash, services, servicesHash }: LinkDigest) =>
-    [routes, ...routesHash, services, ...servicesHash].join();
+    [routes, ...routesHash, ...(withServices ? [services, ...servicesHash] : [])].join();
   return values(a) === values(b);
 }

@@ -6,6 +6,7 @@
 
 import type { AlnError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
+import type { DropReason } from "./drop_reason.ts";
 
 /** Names one link; never used again after the link is down. */
 export type LinkId = number;
@@ -42,14 +43,44 @@ export interface Candidate {
   held: boolean;
 }
 
+/**
+ * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
+ * though its link may still be up.
+ */
+export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
+
+/** Who is at the far end of a link. */
+export interface NeighbourInfo {
+  /** Its address; `""` while it has not said it. */
+  address: string;
+  /** What it is. */
+  kind: NeighbourKind;
+  /** What a hop over the link costs. */
+  cost: number;
+  /** How long a round trip takes, in ms, smoothed; 0 while that is not known. */
+  roundTrip: number;
+  /** Adverts that said again what had just been said, and were not read. */
+  repeats: number;
+}
+
 /** One thing that the mesh wants done, in the order in which it wants it. */
 export type Effect =
   /** Send this packet over this link. It may be shared with other effects: do not change it. */
   | { readonly kind: "transmit"; readonly link: LinkId; readonly packet: Packet }
   /** Hand this packet to a service or context of this router. */
   | { readonly kind: "deliver"; readonly packet: Packet }
-  /** Tell that something was dropped: a packet, or (`null`) more than the tables may hold. */
-  | { readonly kind: "drop"; readonly packet: Packet | null; readonly error: AlnError }
+  /**
+   * Tell that something was dropped: a packet, or (`null`) several of a kind, `count` of them.
+   * `link`: the one over which it came, or was to go.
+   */
+  | {
+    readonly kind: "drop";
+    readonly packet: Packet | null;
+    readonly error: AlnError;
+    readonly reason: DropReason;
+    readonly link?: LinkId;
+    readonly count?: number;
+  }
   /**
    * Tell that a route changed. `held`: there is none for the moment, but one is being looked for;
    * packets wait meanwhile, and nobody need be told.

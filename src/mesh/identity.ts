@@ -26,12 +26,12 @@ const UNCLOCKED = 1 << 20;
 /** Rounds of contradicting somebody of our name are counted for so long, in ms. */
 const ROUNDS_WINDOW = 60_000;
 
-/** Rounds after which the application is told, and after which we give the name up. */
+/** Rounds after which the application is told, and after which we contradict no more. */
 const ROUNDS_TO_TELL = 2;
 const ROUNDS_TO_YIELD = 3;
 
 /** What a claim to our address comes to. */
-export type Claim = "echo" | "contradicted" | "conflict" | "yielded";
+export type Claim = "echo" | "contradicted" | "conflict" | "yielded" | "ignored";
 
 /** Our own place among origins. */
 export class Identity {
@@ -45,7 +45,7 @@ export class Identity {
   origin: number;
   /** Our sequence number. */
   seq: number;
-  /** Whether somebody else has our name, and keeps it. */
+  /** Whether somebody else has our name, too, and keeps it, so that we contradict no more. */
   yielded: boolean = false;
 
   readonly #random: () => number;
@@ -73,14 +73,20 @@ export class Identity {
     this.seq = nextSequence(this.seq);
   }
 
+  /** Whether a word under our address cannot be ours. */
+  isClaim(origin: number, seq: number): boolean {
+    if (isProxied(origin) || origin < this.origin) return false;
+    return origin > this.origin || isNewer(seq, this.seq);
+  }
+
   /**
    * Somebody is asked for, or speaks under, our address. Whoever has the later life or the newer
    * number without being us is somebody else, or our own earlier life by a wrong clock: we begin
    * a life later than that.
    */
   claimed(origin: number, seq: number, now: number): Claim {
-    if (isProxied(origin) || origin < this.origin) return "echo";
-    if (origin === this.origin && !isNewer(seq, this.seq)) return "echo";
+    if (!this.isClaim(origin, seq)) return "echo";
+    if (this.yielded) return "ignored";
     this.#rounds = this.#rounds.filter((at) => at > now - ROUNDS_WINDOW);
     this.#rounds.push(now);
     if (this.#rounds.length >= ROUNDS_TO_YIELD) {

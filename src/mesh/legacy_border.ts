@@ -12,13 +12,15 @@ import { ChannelError } from "../errors.ts";
 import { decodeRouteAdvert, decodeServiceAdvert } from "../wire/adverts.ts";
 import { NET_ROUTE } from "../wire/limits.ts";
 import type { Packet } from "../wire/packet.ts";
-import { Budget } from "./budget.ts";
 import type { Core } from "./core.ts";
+import type { DropTally } from "./drop_tally.ts";
+import type { Floods } from "./floods.ts";
 import { LegacyVoice, MAX_OLD_COST } from "./legacy_voice.ts";
+import { LegacyWatch } from "./legacy_watch.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
 import { isProxied } from "./sequence.ts";
-import type { Border, Destination, Neighbour } from "./state.ts";
+import { type Border, type Destination, type Neighbour, notBelieved } from "./state.ts";
 import { StormShield } from "./storm_shield.ts";
 
 /** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
@@ -47,39 +49,32 @@ const SELF_DELAY = 100;
 /** From a neighbour's doubtful word until we query it, in ms; one query settles many doubts. */
 const DOUBT_DELAY = 100;
 
-/** Between audits of one neighbour, in ms, half as much more or less by chance. */
-const AUDIT_INTERVAL = 120_000;
-
-/** An audit is over when nothing has come for so long, in ms. */
-const AUDIT_SILENCE = 2_000;
-
-/** Changes that an old peer may tell at once, and in a second for long. */
-const BURST = 20_000;
-const RATE = 500;
-
-/** From the first packet beyond that until we audit the neighbour, in ms. */
-const FLOOD_DELAY = 1_000;
-
-/** In the note beside an offer: an audit has missed it. */
-const MISSED = 1;
-
 /** What the border wants of others. */
 export interface BorderHooks {
   /** Choose again, and tell. */
   reselect(destination: Destination, now: number): void;
   /** The services that lead through a neighbour have changed. */
   refresh(destination: Destination, now: number): void;
-  /** Ask a neighbour for its tables. */
-  query(neighbour: Neighbour, now: number): void;
+  /** Ask a neighbour for its tables: again and again, or once. */
+  query(neighbour: Neighbour, now: number, often?: boolean): void;
   /** A neighbour has said its name. */
   named(neighbour: Neighbour, now: number): void;
+  /** Somebody says that an address is its own that is another's, or ours. */
+  claimed(destination: Destination, now: number): void;
+  /** Choose again for all that a neighbour offers: it has proved alive, or is overtaken. */
+  judged(neighbour: Neighbour, now: number): void;
+  /** A neighbour is gone. */
+  drop(neighbour: Neighbour, error: ChannelError, now: number): void;
 }
 
 /** Speaks with old peers. */
 export class LegacyBorder {
   readonly #core: Core;
   readonly #hooks: BorderHooks;
+  readonly #floods: Floods;
+  readonly #tally: DropTally;
   readonly #voice: LegacyVoice;
+  readonly #watch: LegacyWatch;
   readonly #repair: boolean;
   readonly #maxServices: number;
   /** Every old neighbour, and what keeps storms out. */
@@ -91,12 +86,26 @@ export class LegacyBorder {
   constructor(
     core: Core,
     hooks: BorderHooks,
+    floods: Floods,
+    tally: DropTally,
     options: { removal: RemovalPolicy; repair: boolean; maxServices: number },
   ) {
     this.#core = core;
     this.#hooks = hooks;
+    this.#floods = floods;
+    this.#tally = tally;
     this.#voice = new LegacyVoice(core, options.removal, (neighbour) => {
       this.#shields.get(neighbour)?.clear(); // If it withdraws this once more, that is news.
+    });
+    this.#watch = new LegacyWatch(core, {
+      query: (neighbour, now) => {
+        this.#shields.get(neighbour)!.clear(); // What it repeats now is news.
+        hooks.query(neighbour, now, false);
+      },
+      missed: (neighbour, destination, now) => this.#forgetOffer(neighbour, destination, now),
+      lacks: (neighbour, destination, now) => this.#repeat(neighbour, destination, now),
+      judged: (neighbour, now) => hooks.judged(neighbour, now),
+      drop: (neighbour, error, now) => hooks.drop(neighbour, error, now),
     });
     this.#repair = options.repair;
     this.#maxServices = options.maxServices;
@@ -105,15 +114,15 @@ export class LegacyBorder {
   /** B1: a neighbour has turned out to be old. */
   welcome(neighbour: Neighbour, now: number): void {
     neighbour.kind = "legacy";
-    neighbour.budget = new Budget(BURST, RATE, now);
     this.#shields.set(neighbour, new StormShield());
-    this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
+    this.#watch.begin(neighbour, now);
   }
 
   /** A neighbour has gone, or turned out to be of our kind. */
   farewell(neighbour: Neighbour): void {
     this.#shields.delete(neighbour);
     this.#disowners.delete(neighbour);
+    this.#watch.end(neighbour);
   }
 
   // ── judging ───────────────────────────────────────────────────────────────
@@ -138,9 +147,12 @@ export class LegacyBorder {
 
   // ── hearing ───────────────────────────────────────────────────────────────
 
-  /** Takes a route or service advert. @throws {PacketError | ChannelError} If it is no use. */
+  /** Takes a route or service advert. @throws {PacketError} If it is none. */
   hear(neighbour: Neighbour, packet: Packet, now: number): void {
-    if (this.#shields.get(neighbour)!.repeats(packet, now)) return; // B13
+    const kind = withdraws(packet) ? "withdrawals" : "adverts"; // B13, all of this.
+    if (!this.#floods.bears(neighbour, kind, now)) return;
+    if (this.#shields.get(neighbour)!.repeats(packet, now)) return void neighbour.repeats++;
+    if (!this.#floods.admits(neighbour, kind, packet, now)) return;
     if (packet.net === NET_ROUTE) this.#hearRoute(neighbour, packet, now);
     else this.#hearService(neighbour, packet, now);
   }
@@ -152,14 +164,17 @@ export class LegacyBorder {
     // A relayed withdrawal keeps the `src` of whoever began it: only offers say who speaks.
     const { src } = packet;
     if (cost > 0 && src !== "" && src !== identity.address && src !== neighbour.address) {
+      const before = routes.get(neighbour.address);
       neighbour.name(src, identity.hash, identity.address);
       const itself = routes.get(src);
+      for (const destination of [before, itself]) if (destination) routes.elect(destination);
       if (itself) neighbour.told.set(itself.id, 0, 0, 0); // Nobody is told about itself.
       this.#hooks.named(neighbour, now);
     }
     if (address === identity.address) {
       if (cost === 0) this.#disowned(neighbour, now);
       else neighbour.audit?.add(routes.self);
+      if (cost === 1) this.#hooks.claimed(routes.self, now);
     } else if (cost === 0) {
       this.#hearWithdrawal(neighbour, address, now);
     } else {
@@ -172,6 +187,7 @@ export class LegacyBorder {
     const known = routes.get(address);
     const before = known === undefined ? 0 : neighbour.offers.cost(known.id);
     if (address === neighbour.address) {
+      if (cost === 1 || cost === SWAPPED_ONE) this.#watch.answered(neighbour);
       if (cost === SWAPPED_ONE && before === 0) cost = 1;
       if (cost !== 1) return; // B2: old peers also advertise a way back to themselves.
       if (neighbour.withdrewItself) this.#startOver(neighbour, now);
@@ -180,15 +196,22 @@ export class LegacyBorder {
       neighbour.audit?.add(known);
       if (before === cost) return neighbour.offers.setNote(known.id, 0);
     }
+    if (!neighbour.mayOffer(address)) {
+      neighbour.disbelieved.note(address, cost, 0, 0);
+      return breaksRules(neighbour, address);
+    }
     if (!this.#affords(neighbour, now)) return;
     const destination = routes.find(address);
-    if (destination === null) return tableFull(`route to "${address}"`);
+    if (destination === null) return this.#tally.full(neighbour, `route to "${address}"`, now);
     if (destination.border === null && address !== neighbour.address) {
       this.#adoptFrom(destination, now + ADOPT_NEW);
     }
     neighbour.audit?.add(destination);
     routes.offer(destination, neighbour, cost, 0, identity.proxyOrigin); // B11: theirs mean nothing.
     neighbour.offers.setNote(destination.id, 0);
+    if (cost === 1 && routes.isBarred(destination, neighbour)) {
+      this.#hooks.claimed(destination, now);
+    }
     this.#hooks.reselect(destination, now);
   }
 
@@ -210,6 +233,7 @@ export class LegacyBorder {
       neighbour.withdrewItself = true;
       return this.#queryLater(neighbour, now + DOUBT_DELAY);
     }
+    neighbour.disbelieved.note(address, 0, 0, 0);
     const destination = routes.get(address);
     if (
       destination === undefined ||
@@ -233,10 +257,13 @@ export class LegacyBorder {
     });
     this.#answered(neighbour, now);
     if (address === identity.address) return;
+    if (!neighbour.mayOffer(address) || !neighbour.rules.offers(service, address)) {
+      return breaksRules(neighbour, `${service}@${address}`);
+    }
     const known = neighbour.services.get(address)?.get(service) ?? 0;
     if (capacity === known || !this.#affords(neighbour, now)) return;
     if (known === 0 && neighbour.serviceCount >= this.#maxServices) {
-      return tableFull(`service "${service}" of "${address}"`);
+      return this.#tally.full(neighbour, `service "${service}" of "${address}"`, now);
     }
     neighbour.noteService(address, service, capacity);
     const destination = routes.get(address);
@@ -272,17 +299,18 @@ export class LegacyBorder {
   #answered(neighbour: Neighbour, now: number): void {
     neighbour.unanswered = 0;
     neighbour.retryAt = Infinity;
-    neighbour.auditHeardAt = now;
+    this.#watch.told(neighbour, now);
   }
 
   /** B13: whether a neighbour may change anything more for now. */
   #affords(neighbour: Neighbour, now: number): boolean {
-    if (neighbour.budget.spend(now)) return true;
-    if (neighbour.flooded) return false; // Told already.
-    neighbour.flooded = true;
-    this.#auditLater(neighbour, now + FLOOD_DELAY); // Among what was dropped may be anything.
-    const why = `"${neighbour.address}" changes its mind too often`;
-    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+    if (neighbour.changeBudget.spend(now)) return true;
+    this.#tally.add(neighbour, "changes", null, "rate", () => {
+      const why = `"${neighbour.address}" changes its mind too often`;
+      return new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+    }, now);
+    this.#floods.askAgain(neighbour, now); // Among what was dropped may be anything.
+    return false;
   }
 
   // ── telling ───────────────────────────────────────────────────────────────
@@ -340,7 +368,7 @@ export class LegacyBorder {
         if (!isSecondHand(destination) || held > destination.cost) continue;
         if (selected === neighbour) continue;
       }
-      const heard = neighbour.offers.cost(id);
+      const heard = neighbour.offers.cost(id) || neighbour.disbelieved.cost(destination.address);
       if (heard > 0 && heard - 1 < held) continue; // It is nearer by a way of its own.
       this.#withdraw(neighbour, destination, now);
     }
@@ -377,7 +405,12 @@ export class LegacyBorder {
     });
   }
 
-  // ── auditing ──────────────────────────────────────────────────────────────
+  // ── doubting ──────────────────────────────────────────────────────────────
+
+  /** Somebody else goes by a neighbour's name: is it still there? */
+  challenge(neighbour: Neighbour, now: number): void {
+    this.#watch.challenge(neighbour, now);
+  }
 
   /** Sees to it that a neighbour is queried by then. */
   #queryLater(neighbour: Neighbour, at: number): void {
@@ -388,52 +421,19 @@ export class LegacyBorder {
     });
   }
 
-  /** B12: asks a neighbour that never repeats itself whether all is still so. */
-  #auditLater(neighbour: Neighbour, at: number): void {
-    const shield = this.#shields.get(neighbour);
-    this.#core.agenda.add(at, (now) => {
-      if (shield === undefined || this.#shields.get(neighbour) !== shield) return;
-      if (neighbour.flooded) neighbour.flooded = false;
-      else this.#auditLater(neighbour, now + AUDIT_INTERVAL * (0.75 + 0.5 * this.#core.random()));
-      neighbour.audit = new Set();
-      neighbour.auditHeardAt = now;
-      shield.clear();
-      this.#hooks.query(neighbour, now);
-      this.#awaitAudit(neighbour, now + AUDIT_SILENCE);
-    });
+  /** B12: asks a neighbour whether all is still so. */
+  audit(neighbour: Neighbour, now: number): void {
+    this.#watch.audit(neighbour, now);
   }
 
-  #awaitAudit(neighbour: Neighbour, at: number): void {
-    this.#core.agenda.add(at, (now) => {
-      if (!this.#shields.has(neighbour) || neighbour.audit === null) return;
-      const over = neighbour.auditHeardAt + AUDIT_SILENCE;
-      if (now < over) this.#awaitAudit(neighbour, over);
-      else this.#endAudit(neighbour, neighbour.audit, now);
-    });
-  }
-
-  /** Forgets what was missing twice; offers what the neighbour has forgotten. */
-  #endAudit(neighbour: Neighbour, seen: Set<Destination>, now: number): void {
-    const { routes } = this.#core;
-    const { offers, told } = neighbour;
-    neighbour.audit = null;
-    if (seen.size === 0) return; // It has said nothing at all: that means nothing.
-    for (const destination of [routes.self, ...routes.values()]) {
-      const { id, address } = destination;
-      if (seen.has(destination) || address === neighbour.address) continue;
-      if (offers.cost(id) > 0) {
-        if ((offers.note(id) & MISSED) !== 0) this.#forgetOffer(neighbour, destination, now);
-        else offers.setNote(id, MISSED);
-      }
-      if (told.cost(id) === 0) continue;
-      this.#voice.forgetTold(neighbour, destination);
-      if (destination === routes.self) {
-        this.#voice.self(neighbour);
-        this.#voice.tellServices(neighbour, destination, now);
-      } else {
-        this.#voice.tell(neighbour, destination, now);
-      }
+  /** Tells a neighbour what it has forgotten of a destination. */
+  #repeat(neighbour: Neighbour, destination: Destination, now: number): void {
+    this.#voice.forgetTold(neighbour, destination);
+    if (destination !== this.#core.routes.self) {
+      return this.#voice.tell(neighbour, destination, now);
     }
+    this.#voice.self(neighbour);
+    this.#voice.tellServices(neighbour, destination, now);
   }
 
   // ── forgetting ───────────────────────────────────────────────────
@@ -468,6 +468,15 @@ function borderOf(destination: Destination): Border {
   };
 }
 
-function tableFull(what: string): never {
-  throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep ${what}: the table is full`);
+/** Whether an advert takes something back: what it ends with is 0. */
+function withdraws({ data }: Packet): boolean {
+  const end = data.length - 2;
+  return end >= 0 && data[end] === 0 && data[end + 1] === 0;
+}
+
+/** A neighbour offers what it may not: the application is told once. */
+function breaksRules(neighbour: Neighbour, what: string): void {
+  if (neighbour.breaksRules) return;
+  neighbour.breaksRules = true;
+  throw notBelieved(neighbour, what);
 }

@@ -49,7 +49,7 @@ export class LegacyVoice {
   /** Advertises ourselves. */
   self(neighbour: Neighbour): void {
     const { identity, hidden, routes } = this.#core;
-    if (hidden || identity.yielded) return;
+    if (hidden || !neighbour.mayKnow(identity.address)) return;
     neighbour.told.set(routes.self.id, 1, 0, 0);
     this.#sendRoute(neighbour, identity.address, 1);
   }
@@ -90,6 +90,7 @@ export class LegacyVoice {
     if (this.#core.stub || selected === null || selected === neighbour) return false;
     if (selected.address !== "" && selected.address === neighbour.address) return false;
     if (address === neighbour.address || cost >= MAX_OLD_COST) return false;
+    if (!neighbour.rules.hears(address)) return false;
     if (selected.dampedUntil > now || utf8Size(address) > MAX_OLD_ADDRESS) return false;
     return (border?.blockedUntil ?? 0) <= now && blockOf(neighbour, id) <= now;
   }
@@ -110,7 +111,7 @@ export class LegacyVoice {
       else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host, now);
     }
     for (const [service, capacity] of wanted) {
-      if (told?.get(service) === capacity) continue;
+      if (told?.get(service) === capacity || !neighbour.rules.sees(service, address)) continue;
       neighbour.noteToldService(address, service, capacity);
       this.#sendService(neighbour, address, service, capacity);
     }

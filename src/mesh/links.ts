@@ -45,8 +45,15 @@ const DEAD_AFTER = 30_000;
 /** A neighbour whose timers are throttled, such as a hidden page, may be silent for longer. */
 const DEAD_AFTER_THROTTLED = 90_000;
 
-/** How long an older link to the same router may take to prove that it is alive, in ms. */
+/**
+ * How long a neighbour whose name somebody else goes by may take to prove alive before that is
+ * preferred, unless it is known to be slow, and before its link is closed, in ms.
+ */
+const OVERTAKE_AFTER = 1_000;
 const DOUBT_TIMEOUT = 3_000;
+
+/** From proving alive until packets have to wait for it once more, in ms. */
+const CALM = 5_000;
 
 /** Between digests, in ms, a fifth more or less by chance. */
 const DIGEST_INTERVAL = 30_000;
@@ -57,6 +64,8 @@ export interface LinkHooks {
   forgetOffers(neighbour: Neighbour, now: number): void;
   /** Choose again for all that a neighbour offers. */
   reconsider(neighbour: Neighbour, now: number): void;
+  /** See whether several live ones go by a name. */
+  settle(address: string, now: number): void;
   /** The link is of no use: treat it as down. */
   drop(neighbour: Neighbour, error: ChannelError, now: number): void;
 }
@@ -95,17 +104,24 @@ export class Links {
 
   /** A link has gone down. */
   down(neighbour: Neighbour, now: number): void {
-    if (neighbour.address !== "") this.#damper.lost(neighbour.address, now);
+    const { address, router } = neighbour;
+    const holder = this.#core.routes.get(address)?.holder ?? null;
+    if (holder !== null && holder.router !== router) return; // It only went by that name.
+    if (address !== "") this.#damper.lost(address, now);
   }
 
-  /** Asks a neighbour for its tables, and says who we are. */
-  query(neighbour: Neighbour, now: number): void {
+  /**
+   * Asks a neighbour for its tables, and says who we are.
+   *
+   * @param often Whether to ask again if it does not answer.
+   */
+  query(neighbour: Neighbour, now: number, often: boolean = true): void {
     // Some peers lose what they are sent: whoever has not answered may not know us either.
     if (neighbour.unanswered > 0 && neighbour.kind === "legacy") this.#border.self(neighbour);
     this.#hello(neighbour, now);
     neighbour.queryAt = Infinity;
     neighbour.withdrewItself = false;
-    if (neighbour.unanswered < QUERY_RETRIES) {
+    if (often && neighbour.unanswered < QUERY_RETRIES) {
       const at = now + QUERY_RETRY * 2 ** neighbour.unanswered;
       neighbour.retryAt = at;
       this.#core.agenda.add(at, (later) => {
@@ -132,6 +148,7 @@ export class Links {
     // It has come up after us, or has begun anew: what we said before was lost on it.
     const late = neighbour.kind === "legacy" || (neighbour.session !== "" && !again);
     if (!again) this.#welcome(neighbour, hello, now);
+    if (hello.also !== "") this.#heardAlso(neighbour, hello.also, now);
     if (hearsUs) this.#proven(neighbour);
     else if (again || late) this.#hello(neighbour, now);
   }
@@ -167,6 +184,7 @@ export class Links {
   /** An old peer has said its name. */
   named(neighbour: Neighbour, now: number): void {
     this.#damp(neighbour, now);
+    this.#challengeNamesakes(neighbour, now);
   }
 
   /** A neighbour has answered a ping. */
@@ -176,15 +194,18 @@ export class Links {
     neighbour.roundTrip += neighbour.roundTrip === 0 ? time : (time - neighbour.roundTrip) / 8;
     neighbour.pingAt = -1;
     if (!neighbour.doubted) return;
-    neighbour.doubted = false;
+    neighbour.doubted = neighbour.suspended = neighbour.overtaken = false;
+    neighbour.provedAt = now;
     this.#hooks.reconsider(neighbour, now);
   }
 
   // ── saying hello ──────────────────────────────────────────────────────────
 
-  #hello(neighbour: Neighbour, now: number): void {
+  /** @param also Our session on another link to the same router. */
+  #hello(neighbour: Neighbour, now: number, also: string = ""): void {
     const { identity, emit } = this.#core;
     neighbour.helloAt = now;
+    neighbour.queries++;
     const data = encodeHello({
       caps: OUR_CAPS,
       address: identity.address,
@@ -192,10 +213,11 @@ export class Links {
       session: neighbour.ownSession,
       keepalive: PING_AFTER / 1_000,
       dead: DEAD_AFTER / 1_000,
-      role: this.#role,
+      role: this.#role | (neighbour.rules.hidesServices ? ROLE.selective : 0),
       maxFrame: MAX_LINK_FRAME,
       maxRoutes: this.#maxRoutes,
       seen: neighbour.session,
+      also,
     });
     const packet = new Packet({ net: NET_QUERY, data });
     emit({ kind: "transmit", link: neighbour.link, packet });
@@ -235,9 +257,13 @@ export class Links {
     neighbour.instance = hello.instance | 0;
     neighbour.session = hello.session;
     neighbour.welcomedAt = now;
-    neighbour.proven = neighbour.missed = neighbour.doubted = false;
+    neighbour.proven = neighbour.missed = false;
+    neighbour.doubted = neighbour.suspended = neighbour.overtaken = false;
+    neighbour.also = "";
+    neighbour.router = neighbour.link;
     neighbour.takesTrailers = (hello.caps & CAP.hops) !== 0;
     neighbour.takesDigests = (hello.caps & CAP.digest) !== 0;
+    neighbour.hidesServices = (hello.role & ROLE.selective) !== 0;
     neighbour.maxFrame = Math.max(
       MIN_LINK_FRAME,
       Math.min(MAX_LINK_FRAME, hello.maxFrame || Infinity),
@@ -246,7 +272,7 @@ export class Links {
     neighbour.deadAfter = patience;
     this.#waitForProof(neighbour, now);
     this.#damp(neighbour, now);
-    this.#doubtOthers(neighbour, now);
+    this.#challengeNamesakes(neighbour, now);
     if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
     this.#announcer.greet(neighbour, now);
     const welcome = ++neighbour.welcomes;
@@ -302,32 +328,77 @@ export class Links {
     });
   }
 
+  // ── whose name it is ──────────────────────────────────────────────────────
+
   /**
-   * The same router on another link: most likely the old link is dead, and nobody has noticed. It is
-   * not preferred until it has answered, and goes if it does not.
+   * A neighbour goes by a name that others go by, too: most likely they are links of the same router
+   * that are dead, and nobody has noticed. Who is alive keeps the name.
    */
-  #doubtOthers(neighbour: Neighbour, now: number): void {
-    const { address, instance } = neighbour;
+  #challengeNamesakes(neighbour: Neighbour, now: number): void {
     for (const other of [...this.#core.neighbours.values()]) {
-      if (other === neighbour || other.kind !== "modern" || other.address !== address) continue;
-      if (other.instance !== instance) continue; // Another router of this name, or an earlier life.
-      if (other.doubted) continue; // It has been asked already.
-      other.doubted = true;
-      other.doubts++;
-      const { doubts } = other;
-      this.#ping(other, now);
-      this.#hooks.reconsider(other, now);
-      this.#core.agenda.add(now + DOUBT_TIMEOUT, (later) => {
-        if (
-          !other.doubted || other.doubts !== doubts ||
-          this.#core.neighbours.get(other.link) !== other
-        ) return;
-        const why = `"${address}" has come over another, and does not answer here`;
-        const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
-        this.#hooks.drop(other, error, later);
-      });
+      if (other === neighbour || other.address !== neighbour.address) continue;
+      this.challenge(other, now);
+      if (neighbour.kind !== "modern" || !isSameLife(other, neighbour)) continue;
+      // If it is one router, it knows us on both links, and says so on the one that we trust.
+      this.#hello(other, now, neighbour.ownSession);
+      if (other.also === neighbour.session) this.#unite(other, neighbour, now);
     }
   }
+
+  /** A neighbour has said that what it calls itself on another link is itself, too. */
+  #heardAlso(neighbour: Neighbour, session: string, now: number): void {
+    neighbour.also = session;
+    for (const other of this.#core.neighbours.values()) {
+      if (other === neighbour || other.session !== session) continue;
+      if (isSameLife(other, neighbour)) this.#unite(neighbour, other, now);
+    }
+  }
+
+  /** Two links lead to one router. */
+  #unite(neighbour: Neighbour, other: Neighbour, now: number): void {
+    if (other.router === neighbour.router) return;
+    other.router = neighbour.router;
+    this.#hooks.reconsider(other, now);
+  }
+
+  /**
+   * Somebody else goes by a neighbour's name: packets for it wait until it has proved alive. One that
+   * takes long is passed over, and one that does not answer at all is let go.
+   */
+  challenge(neighbour: Neighbour, now: number): void {
+    const { address } = neighbour;
+    if (neighbour.kind === "legacy") this.#border.challenge(neighbour, now);
+    if (neighbour.kind !== "modern" || neighbour.doubted) return;
+    const patience = neighbour.deadAfter / DEAD_AFTER;
+    const longSilent = neighbour.pingAt >= 0 && now - neighbour.pingAt >= DOUBT_TIMEOUT * patience;
+    if (longSilent) return this.#lose(neighbour, now);
+    neighbour.doubted = true;
+    neighbour.suspended = now - neighbour.provedAt >= CALM;
+    const doubt = ++neighbour.doubts;
+    this.#ping(neighbour, now);
+    const isOpen = () =>
+      neighbour.doubted && neighbour.doubts === doubt &&
+      this.#core.neighbours.get(neighbour.link) === neighbour;
+    const slow = Math.max(OVERTAKE_AFTER, 2 * neighbour.roundTrip) * patience;
+    this.#core.agenda.add(now + Math.min(slow, DOUBT_TIMEOUT * patience - 1), (later) => {
+      if (!isOpen()) return;
+      neighbour.overtaken = true;
+      neighbour.suspended = false;
+      this.#hooks.reconsider(neighbour, later);
+    });
+    this.#core.agenda.add(now + DOUBT_TIMEOUT * patience, (later) => {
+      if (isOpen()) this.#lose(neighbour, later);
+      else this.#hooks.settle(address, later);
+    });
+  }
+
+  #lose(neighbour: Neighbour, now: number): void {
+    const why = `"${neighbour.address}" has come over another, and does not answer here`;
+    const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
+    this.#hooks.drop(neighbour, error, now);
+  }
+
+  // ── damping ───────────────────────────────────────────────────────────────
 
   /** A router whose links come and go is not preferred, nor passed on, for a while. */
   #damp(neighbour: Neighbour, now: number): void {
@@ -340,6 +411,12 @@ export class Links {
       }
     });
   }
+}
+
+/** Whether two links say that they lead to the same life of one router. */
+function isSameLife(a: Neighbour, b: Neighbour): boolean {
+  return a.kind === "modern" && b.kind === "modern" && a.address === b.address &&
+    a.instance === b.instance;
 }
 
 /** Sixteen random hex digits. */

@@ -8,12 +8,12 @@
 
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
-import { isProxied, seconds } from "./sequence.ts";
+import { seconds } from "./sequence.ts";
 import type { ServicePlane } from "./service_plane.ts";
 import type { Destination } from "./state.ts";
 
-/** Between looks whether a name that we have given up is free again, in ms. */
-const RECLAIM_INTERVAL = 10_000;
+/** From the last word of somebody else of our name until we may have the last one, in ms. */
+const RECLAIM_DELAY = 10_000;
 
 /** Lives that one address may begin within so many seconds before that is strange. */
 const STRANGE_LIVES = 4;
@@ -26,6 +26,8 @@ export class Lives {
   readonly #services: ServicePlane;
   /** When each address has begun lives lately, in seconds. */
   readonly #begun: Map<string, number[]> = new Map();
+  /** When somebody else spoke under our address last, in ms. */
+  #claimedAt: number = -Infinity;
 
   /** Constructs a new instance. */
   constructor(core: Core, announcer: Announcer, services: ServicePlane) {
@@ -37,17 +39,22 @@ export class Lives {
 
   /** Somebody speaks, or is asked for, under our address. */
   claimed(origin: number, seq: number, now: number): void {
-    const { identity, routes, emit } = this.#core;
-    if (identity.yielded) return;
+    const { identity, emit } = this.#core;
     const claim = identity.claimed(origin, seq, now);
     if (claim === "echo") return;
+    this.#claimedAt = now;
+    if (claim === "ignored") return;
     if (claim !== "contradicted") emit({ kind: "conflict", address: identity.address });
-    if (claim === "yielded") {
-      this.#announcer.news(routes.self, now);
-      this.#reclaimLater(now);
-    } else {
-      this.#beginLife(now);
-    }
+    if (claim !== "yielded") this.#beginLife(now);
+  }
+
+  /** Somebody knows of a later life of ours, but of no way to it any more: it is over. */
+  wanted(origin: number, now: number): void {
+    const { identity } = this.#core;
+    if (!identity.yielded) return this.claimed(origin, 1, now);
+    if (now - this.#claimedAt < RECLAIM_DELAY) return;
+    identity.beginAfter(origin);
+    this.#beginLife(now);
   }
 
   /** We go by a new origin from now on. */
@@ -62,19 +69,6 @@ export class Lives {
     const { identity, routes } = this.#core;
     routes.self.origin = identity.origin;
     routes.self.seq = identity.seq;
-  }
-
-  /** Takes our name back when nobody else goes by it any more. */
-  #reclaimLater(now: number): void {
-    this.#core.agenda.add(now + RECLAIM_INTERVAL, (later) => {
-      const { identity, neighbours, routes } = this.#core;
-      const taken = [...neighbours.values()].some(({ offers }) =>
-        offers.cost(routes.self.id) > 0 && !isProxied(offers.origin(routes.self.id))
-      );
-      if (taken) return this.#reclaimLater(later);
-      identity.beginAfter(identity.origin);
-      this.#beginLife(later);
-    });
   }
 
   /** A destination has begun a new life: what was said of earlier ones is void. */

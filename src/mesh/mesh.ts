@@ -7,16 +7,24 @@
  * @module
  */
 
-import { PacketError } from "../errors.ts";
+import { type AlnError, PacketError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import { ControlPlane } from "./control_plane.ts";
 import { routeInfo } from "./core.ts";
 import { DataPlane } from "./data_plane.ts";
-import type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "./effects.ts";
+import type {
+  Candidate,
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Destination, NeighbourKind } from "./state.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { isProxied } from "./sequence.ts";
+import type { Destination } from "./state.ts";
 
 /** A route as one router has told it to another. */
 export interface ToldRoute {
@@ -60,6 +68,7 @@ export class Mesh {
     control.choice.watcher = {
       found: (destination, now) => data.release(destination, now),
       lost: (destination) => data.lost(destination),
+      resumed: (neighbour, now) => data.resume(neighbour, now),
     };
     this.#control = control;
     this.#data = data;
@@ -103,8 +112,16 @@ export class Mesh {
     const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
+    neighbour.heard++;
     if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
-    else this.#data.carry(packet, neighbour, now);
+    else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
+    return this.#take();
+  }
+
+  /** Something has come in that is no packet: it is told, but no flood of it. */
+  unreadable(link: LinkId, error: AlnError, now: number): Effect[] {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour !== undefined) this.#control.unreadable(neighbour, error, now);
     return this.#take();
   }
 
@@ -152,6 +169,21 @@ export class Mesh {
       if (destination.selected !== null) routes.push(routeInfo(destination));
     }
     return routes;
+  }
+
+  /** How many routers can be reached, and how many instances of services can be used. */
+  counts(): { routes: number; services: number } {
+    let routes = 0;
+    for (const { selected } of this.#control.core.routes.values()) if (selected !== null) routes++;
+    return { routes, services: this.#control.core.services.size };
+  }
+
+  /** Who is at the far end of a link; `null` if it is down. */
+  neighbour(link: LinkId): NeighbourInfo | null {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour === undefined) return null;
+    const { address, kind, cost, roundTrip, repeats } = neighbour;
+    return { address, kind, cost, roundTrip, repeats };
   }
 
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
@@ -266,7 +298,7 @@ export class Mesh {
 
   #refuse(packet: Packet, why: string): void {
     const error = new PacketError("ERR_PACKET_FIELD", `Cannot send packet: ${why}`);
-    this.#effects.push({ kind: "drop", packet, error });
+    this.#effects.push({ kind: "drop", packet, error, reason: "field" });
   }
 
   #take(): Effect[] {

@@ -6,24 +6,26 @@
  * @module
  */
 
-import { ChannelError } from "../errors.ts";
 import { decodeLinkFrame, type LinkDigest, type LinkFrameVisitor } from "../wire/link_frame.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Choice } from "./choice.ts";
+import type { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import { agree, offeredDigest } from "./digest.ts";
+import type { DropTally } from "./drop_tally.ts";
+import type { Floods } from "./floods.ts";
 import type { Links } from "./links.ts";
 import type { Lives } from "./lives.ts";
 import type { Searches } from "./search.ts";
 import { distance, isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import type { ServicePlane } from "./service_plane.ts";
-import type { Destination, Neighbour } from "./state.ts";
+import { type Destination, type Neighbour, notBelieved } from "./state.ts";
 
 /** Between full tables told again to one neighbour because it asked, in ms. */
 const RESYNC_INTERVAL = 5_000;
 
-/** From the first record of a neighbour that tells too much until it is asked for all, in ms. */
-const FLOOD_DELAY = 1_000;
+/** What a record takes in a link frame, about, in bytes. */
+const RECORD_SIZE = 16;
 
 /** Sequence numbers of one origin that are so far apart at the same time are strange. */
 const STRANGE_DISTANCE = 64;
@@ -42,6 +44,12 @@ export interface OwnKindParts {
   lives: Lives;
   /** Keeps links. */
   links: Links;
+  /** Keeps floods out. */
+  floods: Floods;
+  /** Tells of drops. */
+  tally: DropTally;
+  /** Settles whose name it is. */
+  contests: Contests;
   /** Lets go of a neighbour that has said goodbye. */
   part: (neighbour: Neighbour, now: number) => void;
 }
@@ -55,8 +63,13 @@ export class OwnKind {
   readonly #choice: Choice;
   readonly #lives: Lives;
   readonly #links: Links;
+  readonly #floods: Floods;
+  readonly #tally: DropTally;
+  readonly #contests: Contests;
   readonly #part: (neighbour: Neighbour, now: number) => void;
   readonly #reader: FrameReader = new FrameReader(this);
+  /** Whether the frame being read tells more than its neighbour may. */
+  #cut: boolean = false;
   /** When each neighbour was last told all again, or will be, in ms. */
   readonly #resyncs: WeakMap<Neighbour, number> = new WeakMap();
 
@@ -69,13 +82,34 @@ export class OwnKind {
     this.#choice = parts.choice;
     this.#lives = parts.lives;
     this.#links = parts.links;
+    this.#floods = parts.floods;
+    this.#tally = parts.tally;
+    this.#contests = parts.contests;
     this.#part = parts.part;
   }
 
-  /** Takes the data of a link frame. @throws {PacketError} If it is broken. */
+  /**
+   * Takes the data of a link frame. Of a neighbour that tells too much whole frames are dropped
+   * unread: whatever is lost with them is asked for again, by either side, or told once more.
+   *
+   * @throws {PacketError} If it is broken.
+   */
   hear(neighbour: Neighbour, data: Uint8Array, now: number): void {
+    if (!this.#floods.bears(neighbour, "records", now, data.length / RECORD_SIZE)) return;
     this.#links.heardFrame(neighbour);
+    if (!neighbour.meters.records.affords(1, now)) {
+      return this.#floods.refuse(neighbour, "records", null, now);
+    }
+    this.#cut = false;
     this.#reader.read(neighbour, data, now);
+    if (this.#cut) this.#floods.refuse(neighbour, "records", null, now);
+  }
+
+  /** Whether a neighbour may tell one thing more. */
+  #mayTell({ meters }: Neighbour, now: number): boolean {
+    if (meters.records.spend(now)) return true;
+    this.#cut = true;
+    return false;
   }
 
   /** A neighbour of our kind tells a route; cost 0 retracts it. */
@@ -88,7 +122,15 @@ export class OwnKind {
     now: number,
   ): void {
     const { routes, identity } = this.#core;
-    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (!this.#mayTell(neighbour, now)) return;
+    if (!neighbour.mayOffer(address)) {
+      neighbour.disbelieved.note(address, cost, seq, origin);
+      if (address === identity.address && cost > 0 && identity.isClaim(origin, seq)) {
+        this.#contests.claimed(routes.self, now);
+      }
+      if (cost > 0) this.#breaksRules(neighbour, address);
+      return;
+    }
     if (address === identity.address) {
       return this.#heardOwnAddress(neighbour, cost, seq, origin, now);
     }
@@ -105,10 +147,11 @@ export class OwnKind {
     destination = destination !== undefined && destination.offers > 0
       ? destination
       : routes.find(address) ?? undefined;
-    if (destination === undefined) return this.#refuse(neighbour, address);
-    if (!isProxied(origin) && origin > destination.newest) {
-      this.#lives.begins(destination, origin, now);
-    }
+    if (destination === undefined) return this.#refuse(neighbour, `"${address}"`, now);
+    const keeper = routes.keeper(destination);
+    const isKept = keeper !== null && keeper.router !== neighbour.router;
+    const later = !isProxied(origin) && origin > destination.newest;
+    if (later && !isKept) this.#lives.begins(destination, origin, now);
     if (address === neighbour.address) {
       neighbour.instance = origin;
     } else {
@@ -117,6 +160,7 @@ export class OwnKind {
     neighbour.stale?.delete(destination);
     routes.offer(destination, neighbour, cost, seq, origin);
     neighbour.offers.setNote(destination.id, seconds(now));
+    if (isKept && (later || cost === 1)) this.#contests.claimed(destination, now);
     this.#choice.consider(destination, neighbour, now);
   }
 
@@ -137,7 +181,7 @@ export class OwnKind {
     if (destination.origin !== origin || distance(seq, destination.seq) < STRANGE_DISTANCE) return;
     const ahead = isNewer(seq, destination.seq);
     const behind = ahead ? selected : neighbour;
-    this.#searches.contradict(destination, behind, ahead ? seq : destination.seq, now);
+    this.#searches.contradict(destination, behind, origin, ahead ? seq : destination.seq, now);
   }
 
   /** Somebody speaks of our own address. */
@@ -164,9 +208,19 @@ export class OwnKind {
     version: number,
     now: number,
   ): void {
-    if (!neighbour.budget.spend(now)) return this.#flooded(neighbour, now);
+    if (!this.#mayTell(neighbour, now)) return;
+    if (!neighbour.mayOffer(host) || this.#isNotBelieved(neighbour, host, name, origin)) {
+      neighbour.disbelieved.services = true;
+      return this.#breaksRules(neighbour, `${name}@${host}`);
+    }
     if (this.#services.heard(neighbour, host, origin, name, load, version, now)) return;
-    this.#refuse(neighbour, `${name}@${host}`);
+    this.#refuse(neighbour, `"${name}@${host}"`, now);
+  }
+
+  /** Whether a neighbour tells of a service that may not be on its side, and that is new to us. */
+  #isNotBelieved(neighbour: Neighbour, host: string, name: string, origin: number): boolean {
+    return !neighbour.rules.offers(name, host) &&
+      this.#core.records.get(host, origin, name) === undefined;
   }
 
   /** A neighbour of our kind asks for a fresher route. */
@@ -179,6 +233,7 @@ export class OwnKind {
     now: number,
   ): void {
     const { identity, routes } = this.#core;
+    if (!neighbour.mayKnow(address)) return;
     if (address !== identity.address) {
       return this.#searches.requested(neighbour, { address, origin, seq, hops }, now);
     }
@@ -190,7 +245,7 @@ export class OwnKind {
     } else if (seq !== 0) { // 0: any word of this life will do.
       this.#lives.claimed(origin, seq, now);
     } else if (origin > identity.origin) {
-      this.#lives.claimed(origin, 1, now);
+      this.#lives.wanted(origin, now);
     }
     this.#announcer.tell(neighbour, routes.self, now, "answer");
   }
@@ -214,26 +269,31 @@ export class OwnKind {
     }
     if (neighbour.refused > 0) { // It tells more than we keep; there may be room by now.
       neighbour.refused = 0;
-      if (this.#core.routes.hasRoom) this.#askForAll(neighbour, now);
+      if (this.#core.routes.hasRoom) this.askForAll(neighbour, now);
       return;
     }
-    if (!neighbour.digestBudget.spend(now)) return;
-    if (agree(digest, offeredDigest(this.#core, neighbour))) {
+    const { disbelieved } = neighbour;
+    if (!disbelieved.complete || !neighbour.digestBudget.spend(now)) return;
+    const withServices = !neighbour.hidesServices && !disbelieved.services &&
+      disbelieved.size === 0;
+    if (agree(digest, offeredDigest(this.#core, neighbour), withServices)) {
       neighbour.differs = false;
     } else if (!neighbour.differs) {
       neighbour.differs = true; // Something may still be on its way; if not, the next will tell.
     } else {
       neighbour.differs = false;
-      this.#askForAll(neighbour, now);
+      this.askForAll(neighbour, now);
     }
   }
 
-  #askForAll(neighbour: Neighbour, now: number): void {
+  /** Asks a neighbour of our kind to tell all again. */
+  askForAll(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
     neighbour.stale = new Set(
       [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
     );
-    this.#services.doubt(neighbour);
+    neighbour.disbelieved.clear();
+    if (!neighbour.hidesServices) this.#services.doubt(neighbour);
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 
@@ -276,23 +336,18 @@ export class OwnKind {
   }
 
   /** There is no room. What else the neighbour has to say is heard all the same. */
-  #refuse(neighbour: Neighbour, what: string): void {
-    if (neighbour.refused++ > 0) return; // Told already.
-    const why = `Cannot keep "${what}": the table is full`;
-    const error = new ChannelError("ERR_CHANNEL_PROTOCOL", why);
-    this.#core.emit({ kind: "drop", packet: null, error });
+  #refuse(neighbour: Neighbour, what: string, now: number): void {
+    neighbour.refused++;
+    this.#tally.full(neighbour, what, now);
   }
 
-  /** A neighbour tells more than anybody should: what was dropped is asked for when it is over. */
-  #flooded(neighbour: Neighbour, now: number): void {
-    if (neighbour.flooded) return;
-    neighbour.flooded = true;
-    this.#core.agenda.add(now + FLOOD_DELAY, (later) => {
-      neighbour.flooded = false;
-      if (neighbour.kind === "modern") this.#askForAll(neighbour, later);
-    });
-    const why = `"${neighbour.address}" changes its mind too often`;
-    throw new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot follow advertisements: ${why}`);
+  /** A neighbour offers what it may not: the application is told once. */
+  #breaksRules(neighbour: Neighbour, what: string): void {
+    if (neighbour.breaksRules) return;
+    neighbour.breaksRules = true;
+    const error = notBelieved(neighbour, what);
+    const { link } = neighbour;
+    this.#core.emit({ kind: "drop", packet: null, error, reason: "refused", link });
   }
 }
 

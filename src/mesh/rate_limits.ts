@@ -1,19 +1,30 @@
 /**
- * How much a neighbour may say.
+ * How much a neighbour may say, and how much it does say.
+ *
+ * Pure state.
  *
  * @module
  */
 
-/** How much the neighbour on one link may say in a second, for long. `Infinity`: as much as it will. */
+import { Budget } from "./budget.ts";
+
+/**
+ * How much the neighbour on one link may say in a second, for long. `Infinity`: as much as it will.
+ *
+ * What is too much is dropped, unread as far as that can be, and told by a `drop` event a second;
+ * when it is over, the neighbour is asked to tell its routes and services again. The link closes
+ * with `ERR_CHANNEL_PROTOCOL` if ten times the limit comes for ten seconds; and if for as long a
+ * thousand times a second something comes that is no packet.
+ */
 export interface LinkLimits {
   /**
-   * Routes and services that it may tell. Whole tables may come at once.
+   * Routes and services that it may tell. Tables as large as ours may be come at once, and twice.
    *
-   * @default {2000} for an old peer, 4000 for our own kind
+   * @default {2000} by an old peer, 4000 by our own kind
    */
   adverts?: number;
   /**
-   * Routes and services that an old peer may withdraw.
+   * Routes and services that an old peer may withdraw. Those of our own kind are counted as adverts.
    *
    * @default {1000}
    */
@@ -24,4 +35,93 @@ export interface LinkLimits {
    * @default {Infinity}
    */
   packets?: number;
+}
+
+/** Adverts that an old peer may tell in a second for long, withdrawals, and records of our kind. */
+const ADVERT_RATE = 2_000;
+const WITHDRAWAL_RATE = 1_000;
+const RECORD_RATE = 4_000;
+
+/** A noisy line may well bring so much in a second that is no packet. */
+const UNREADABLE_RATE = 100;
+
+/** So many times the limit, for so long, in ms, are a flood that will not end. */
+const FLOOD = 10;
+const FLOOD_TIME = 10_000;
+
+/** Between looks at how much comes, in ms. */
+const WINDOW = 1_000;
+
+/** How much may come of one kind, and how much does. */
+export class Meter {
+  /** How many may come in a second for long. */
+  readonly limit: number;
+  readonly #budget: Budget;
+  /** What has come since then, in ms. */
+  #count: number = 0;
+  #since: number;
+  /** Until when it was no flood, in ms. */
+  #calmUntil: number;
+
+  /**
+   * Constructs a new instance.
+   *
+   * @param burst How many may come at once.
+   */
+  constructor(limit: number, burst: number, now: number) {
+    this.limit = limit;
+    this.#budget = new Budget(burst, limit, now);
+    this.#since = this.#calmUntil = now;
+  }
+
+  /** Notes that something has come. True if far too much has, for so long that it will not end. */
+  floods(now: number, count: number = 1): boolean {
+    this.#count += count;
+    const elapsed = now - this.#since;
+    if (elapsed < WINDOW) return false;
+    if (this.#count / elapsed <= FLOOD * this.limit / 1_000) this.#calmUntil = now;
+    this.#count = 0;
+    this.#since = now;
+    return now - this.#calmUntil >= FLOOD_TIME;
+  }
+
+  /** Pays for one thing. False if there have been too many. */
+  spend(now: number): boolean {
+    return this.limit === Infinity || this.#budget.spend(now);
+  }
+
+  /** Whether so many could be paid for now. */
+  affords(count: number, now: number): boolean {
+    return this.limit === Infinity || this.#budget.left(now) >= count;
+  }
+}
+
+/** Meters of one neighbour. */
+export interface Meters {
+  /** What an old peer tells. */
+  readonly adverts: Meter;
+  /** What an old peer withdraws. */
+  readonly withdrawals: Meter;
+  /** What our own kind tells and withdraws. */
+  readonly records: Meter;
+  /** Packets of applications. */
+  readonly packets: Meter;
+  /** What is no packet, or means nothing. */
+  readonly unreadable: Meter;
+}
+
+/**
+ * Makes the meters of one neighbour.
+ *
+ * @param burst How much it may tell at once.
+ */
+export function newMeters(limits: LinkLimits, burst: number, now: number): Meters {
+  const { adverts, withdrawals = WITHDRAWAL_RATE, packets = Infinity } = limits;
+  return {
+    adverts: new Meter(adverts ?? ADVERT_RATE, burst, now),
+    withdrawals: new Meter(withdrawals, burst, now),
+    records: new Meter(adverts ?? RECORD_RATE, burst, now),
+    packets: new Meter(packets, Math.max(1, packets), now),
+    unreadable: new Meter(UNREADABLE_RATE, 1, now),
+  };
 }

@@ -113,6 +113,7 @@ export class RouteTable {
     const { offers } = neighbour;
     const before = offers.cost(destination.id);
     offers.set(destination.id, cost, seq, origin);
+    if (neighbour.address === destination.address) this.elect(destination);
     if ((before === 0) === (cost === 0) || destination === this.self) return;
     if (cost > 0) {
       if (destination.offers++ === 0) this.#offered++;
@@ -139,7 +140,7 @@ export class RouteTable {
   /** An offer's cost with penalties for its kind; {@linkcode UNUSABLE} if it must not be used. */
   judge(destination: Destination, neighbour: Neighbour, now: number): number {
     const cost = neighbour.offers.cost(destination.id);
-    if (cost === 0) return UNUSABLE;
+    if (cost === 0 || this.isBarred(destination, neighbour)) return UNUSABLE;
     let rank: number;
     if (neighbour.kind === "modern") {
       if (!this.isFeasible(destination, neighbour)) return UNUSABLE;
@@ -182,6 +183,56 @@ export class RouteTable {
       }
     }
     return best;
+  }
+
+  // ── whose address it is ───────────────────────────────────────────────────
+
+  /** Sees which neighbour goes by an address: the one that did, else the first that does. */
+  elect(destination: Destination): void {
+    const { address, id, holder } = destination;
+    const holds = (one: Neighbour): boolean => one.address === address && one.offers.cost(id) > 0;
+    if (holder !== null && holds(holder)) return;
+    destination.holder = null;
+    for (const neighbour of this.#neighbours.values()) {
+      if (holds(neighbour)) return void (destination.holder = neighbour);
+    }
+  }
+
+  /**
+   * The neighbour whose own address this is, if nobody but itself and those who repeat its word can
+   * be right: its link lives, and it is in its latest life; `null` if there is none.
+   */
+  keeper({ holder, id, newest }: Destination): Neighbour | null {
+    if (holder === null || holder.overtaken) return null;
+    return holder.kind === "legacy" || holder.offers.origin(id) >= newest ? holder : null;
+  }
+
+  /** Whether a neighbour's offer would take a destination away from whose address it is. */
+  isBarred(destination: Destination, neighbour: Neighbour): boolean {
+    if (destination.holder === null || destination.holder === neighbour) return false;
+    const keeper = this.keeper(destination);
+    if (keeper === null || keeper.router === neighbour.router) return false;
+    if (neighbour.address === destination.address || keeper.kind !== neighbour.kind) return true;
+    if (neighbour.kind !== "modern") return true;
+    const { id } = destination;
+    const { offers } = neighbour;
+    return offers.cost(id) === 1 || offers.origin(id) !== keeper.offers.origin(id);
+  }
+
+  /** Neighbours that say that an address which another goes by is theirs, or a later life's. */
+  *rivals(destination: Destination): Generator<Neighbour> {
+    const keeper = this.keeper(destination);
+    if (keeper === null) return;
+    const { address, id } = destination;
+    for (const neighbour of this.#neighbours.values()) {
+      const { kind, offers } = neighbour;
+      if (offers.cost(id) === 0 || !this.isBarred(destination, neighbour)) continue;
+      const native = kind === "modern" && !isProxied(offers.origin(id));
+      const later = keeper.kind === "legacy" || offers.origin(id) > keeper.offers.origin(id);
+      if (neighbour.address === address || offers.cost(id) === 1 || (native && later)) {
+        yield neighbour;
+      }
+    }
   }
 
   // ── how near we have said that we are ─────────────────────────────────────

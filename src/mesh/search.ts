@@ -117,11 +117,17 @@ export class Searches {
   }
 
   /** Has the origin behind a neighbour asked for a word that it may not have given. */
-  contradict(destination: Destination, behind: Neighbour, seq: number, now: number): void {
+  contradict(
+    destination: Destination,
+    behind: Neighbour,
+    origin: number,
+    seq: number,
+    now: number,
+  ): void {
     const search = searchOf(destination);
     if (now < search.contradictedAt + BETTER_INTERVAL) return;
     search.contradictedAt = now;
-    const { address, origin } = destination;
+    const { address } = destination;
     this.#announcer.request(behind, { address, origin, seq, hops: MAX_HOPS }, now);
   }
 
@@ -239,8 +245,10 @@ export class Searches {
   // ── whom to ask ───────────────────────────────────────────────────────────
 
   #offers(destination: Destination, neighbour: Neighbour): boolean {
+    const { identity, routes } = this.#core;
     return neighbour.kind === "modern" && neighbour.offers.cost(destination.id) > 0 &&
-      neighbour.offers.origin(destination.id) !== this.#core.identity.proxyOrigin;
+      neighbour.offers.origin(destination.id) !== identity.proxyOrigin &&
+      !routes.isBarred(destination, neighbour);
   }
 
   /** Whoever says that it is nearest, whether or not that can be trusted. */
@@ -259,7 +267,7 @@ export class Searches {
 
   /** Whoever offers a better way than the one in use, but one that cannot be trusted. */
   #better(destination: Destination): Neighbour | null {
-    const { selected, id, origin } = destination;
+    const { selected, id, origin, newest } = destination;
     if (selected === null || selected.kind !== "modern") return null;
     const { routes } = this.#core;
     const rank = (neighbour: Neighbour, cost: number, by: number) =>
@@ -268,7 +276,9 @@ export class Searches {
     let bestRank = rank(selected, selected.offers.cost(id), origin);
     for (const neighbour of this.#core.neighbours.values()) {
       if (neighbour === selected || !this.#offers(destination, neighbour)) continue;
-      const other = rank(neighbour, neighbour.offers.cost(id), neighbour.offers.origin(id));
+      const word = neighbour.offers.origin(id);
+      if (!isProxied(word) && word < newest) continue; // Of an earlier life: it has been told so.
+      const other = rank(neighbour, neighbour.offers.cost(id), word);
       if (other >= bestRank || routes.isFeasible(destination, neighbour)) continue;
       best = neighbour;
       bestRank = other;

@@ -60,6 +60,10 @@ export class ServicePlane {
     // A word by which nobody leads to the host is of no use, and there is no end to such words.
     if (!records.knows(host, origin) && !isOffered(this.#core, host, origin)) return true;
     if (origin >= 0 && origin < destination.newest) return true;
+    const keeper = routes.keeper(destination); // What it offers it tells us itself.
+    if (keeper !== null && keeper.router !== from.router && destination.origin === origin) {
+      return true;
+    }
     const record = records.accept(host, origin, name, load, version, now);
     if (record === "full") return false;
     const known = typeof record === "object" ? record : records.get(host, origin, name)!;
@@ -108,7 +112,11 @@ export class ServicePlane {
     if (selected === null) {
       wanted = new Map();
     } else if (selected.kind === "modern") {
-      wanted = records.loads(address, origin);
+      const loads = records.loads(address, origin);
+      for (const name of loads.keys()) {
+        if (!selected.rules.offers(name, address)) loads.delete(name);
+      }
+      wanted = loads;
     } else {
       wanted = selected.services.get(address) ?? new Map();
       this.#proxy(destination, wanted, identity.proxyOrigin, now);

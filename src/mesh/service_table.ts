@@ -17,6 +17,13 @@ export class ServiceTable {
   readonly #byHost: Map<string, Capacities> = new Map();
   readonly #byService: Map<string, Capacities> = new Map();
 
+  /** How many instances there are. */
+  get size(): number {
+    let size = 0;
+    for (const capacities of this.#byHost.values()) size += capacities.size;
+    return size;
+  }
+
   /** What a host offers. Borrowed. */
   of(host: string): ReadonlyMap<string, number> {
     return this.#byHost.get(host) ?? NOTHING;

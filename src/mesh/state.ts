@@ -7,12 +7,16 @@
  * @module
  */
 
+import { type AlnError, ChannelError } from "../errors.ts";
 import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
-import type { LinkId } from "./effects.ts";
+import { Disbelieved } from "./disbelieved.ts";
+import type { DropReason } from "./drop_reason.ts";
+import type { LinkId, NeighbourKind } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
 import { LinkRules, OPEN } from "./link_policy.ts";
 import type { LinkSettings } from "./options.ts";
+import type { Meters } from "./rate_limits.ts";
 import { hashName, precedes } from "./sequence.ts";
 import type { ServiceRecord } from "./service_records.ts";
 
@@ -73,6 +77,8 @@ export class Destination {
   /** Neighbours that offer it, whether or not that is usable. */
   offers: number = 0;
 
+  /** The neighbour whose own address this is, and which says so; of several, the first. */
+  holder: Neighbour | null = null;
   /** The neighbour in use; `null` if there is none. */
   selected: Neighbour | null = null;
   /** Our distance; 0 while there is no way. */
@@ -113,12 +119,6 @@ export class Destination {
 /** Name of a service → its capacity. */
 export type Capacities = Map<string, number>;
 
-/**
- * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
- * though its link may still be up.
- */
-export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
-
 /** A request for a fresher route, on its way to a neighbour. */
 export interface SequenceRequest {
   /** Destination. */
@@ -131,8 +131,22 @@ export interface SequenceRequest {
   hops: number;
 }
 
+/** What has been dropped of one kind. */
+export interface Tally {
+  /** How many have been told one by one lately. */
+  told: number;
+  /** How many have not been told. */
+  count: number;
+  /** Why. */
+  readonly reason: DropReason;
+  readonly error: AlnError;
+}
+
 /** Between two frames to one neighbour that need not be quick, in ms, at first. */
 export const FRAME_GAP = 50;
+
+/** Silence of an old peer after which it is asked whether it is there, in ms, unless told other. */
+const KEEPALIVE = 25_000;
 
 /** The state of one link. */
 export class Neighbour {
@@ -144,6 +158,10 @@ export class Neighbour {
   readonly rules: LinkRules;
   /** Packets of it that its rules have refused. */
   refusals: number = 0;
+  /** What it offers against its rules. */
+  readonly disbelieved: Disbelieved = new Disbelieved();
+  /** Whether the application has been told that it does. */
+  breaksRules: boolean = false;
   /** What it is. */
   kind: NeighbourKind = "open";
   /** What it calls itself; `""` until it has said so. */
@@ -163,18 +181,30 @@ export class Neighbour {
 
   /** Not preferred until then, in ms, and not passed on: its link comes and goes too often. */
   dampedUntil: number = 0;
-  /** Whether another link to the same router has come up, and this one has yet to prove alive. */
+  /** Whether somebody else goes by its name, and it has yet to prove alive. */
   doubted: boolean = false;
-  /** How often that has been so. */
+  /** How often that has been so, and when it proved alive last, in ms. */
   doubts: number = 0;
-  /** When it was last heard, in ms. */
+  provedAt: number = -Infinity;
+  /** Whether packets for it wait until it has. */
+  suspended: boolean = false;
+  /** Whether it takes too long: whoever goes by its name is preferred. */
+  overtaken: boolean = false;
+  /** Equal for links that are known to lead to the same router. */
+  router: LinkId;
+  /** When it was last heard, in ms, and how often. */
   heardAt: number;
-  /** Whether it has told more than it may, and we have yet to start over with it. */
+  heard: number = 0;
+  /** Whether it has told more than it may, and we have yet to ask for it again. */
   flooded: boolean = false;
+  /** When something that it told was last refused, in ms. */
+  refusedAt: number = -Infinity;
+  /** How much it may say. */
+  readonly meters: Meters;
+  /** What has been dropped of what it says, and not told yet. */
+  readonly tallies: Map<string, Tally> = new Map();
   /** Destinations that it offered and that we had no room for. */
   refused: number = 0;
-  /** Changes that it may tell. */
-  budget: Budget;
   /** Digests that are compared for it: each takes as long as its table is. */
   readonly digestBudget: Budget;
   /** Requests for fresher routes that it may have us carry. */
@@ -188,6 +218,8 @@ export class Neighbour {
   session: string = "";
   /** Our session on this link. */
   ownSession: string = "";
+  /** Its session on another link, of which it says here that it is its own. */
+  also: string = "";
   /** When we last said hello, in ms. */
   helloAt: number = -Infinity;
   /** How often it has begun anew on this link, and when it did last, in ms. */
@@ -201,6 +233,8 @@ export class Neighbour {
   takesTrailers: boolean = false;
   /** Whether it compares digests. */
   takesDigests: boolean = false;
+  /** Whether it keeps services from us. */
+  hidesServices: boolean = false;
   /** Largest link frame that it takes, in bytes of data. */
   maxFrame: number = MAX_LINK_FRAME;
   /** For how long it may be silent, in ms. */
@@ -237,6 +271,11 @@ export class Neighbour {
 
   // ── old peers ─────────────────────────────────────────────────────────────
 
+  /** Changes that it may tell. */
+  readonly changeBudget: Budget;
+  /** Adverts that said again what had just been said, and were not read. */
+  repeats: number = 0;
+
   /** What an old peer says that each host offers, in no particular relation to routes. */
   readonly services: Map<string, Capacities> = new Map();
   /** How many services that is. */
@@ -245,6 +284,10 @@ export class Neighbour {
   readonly toldServices: Map<string, Capacities> = new Map();
   /** Whether it has withdrawn itself, and we have yet to ask what it means. */
   withdrewItself: boolean = false;
+  /** Silence after which it is asked whether it is there, in ms. */
+  readonly keepalive: number;
+  /** Queries sent. */
+  queries: number = 0;
   /** Queries sent since it last answered. */
   unanswered: number = 0;
   /** When we shall query it, in ms; `Infinity` if there is no need. */
@@ -261,13 +304,15 @@ export class Neighbour {
   auditHeardAt: number = 0;
 
   /** Constructs a new instance. */
-  constructor(link: LinkId, settings: LinkSettings, budget: Budget, now: number) {
-    const { cost = 1, policy } = settings;
-    this.link = link;
+  constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
+    const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
+    this.link = this.router = link;
     this.cost = cost;
+    this.keepalive = keepalive || Infinity;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
-    this.budget = budget;
+    this.meters = meters;
+    this.changeBudget = new Budget(20_000, 500, now);
     this.requestBudget = new Budget(2_000, 100, now);
     this.digestBudget = new Budget(5, 1, now);
   }
@@ -279,9 +324,20 @@ export class Neighbour {
     this.precedesUs = precedes(this.hash, address, ownHash, own);
   }
 
+  /** Whether it may offer ways to an address. */
+  mayOffer(address: string): boolean {
+    const { stub, advertises } = this.rules;
+    return (!stub || address === this.address) && advertises(address);
+  }
+
+  /** Whether it is told of an address, and may send packets there. */
+  mayKnow(address: string): boolean {
+    return this.rules.hears(address) || address === this.address;
+  }
+
   /** Whether others are to be preferred for now. */
   isDemoted(now: number): boolean {
-    return this.doubted || this.dampedUntil > now;
+    return this.overtaken || this.dampedUntil > now;
   }
 
   /** Forgets all that was said on either side. */
@@ -297,9 +353,10 @@ export class Neighbour {
     this.toldServices.clear();
     this.stale = this.audit = null;
     this.staleServices.clear();
+    this.disbelieved.clear();
     this.differs = this.withdrewItself = this.flooded = false;
     this.refused = 0;
-    this.takesTrailers = this.takesDigests = false;
+    this.takesTrailers = this.takesDigests = this.hidesServices = false;
     this.queryAt =
       this.retryAt =
       this.answerAt =
@@ -335,6 +392,12 @@ export class Neighbour {
     this.serviceCount -= this.services.get(host)?.size ?? 0;
     this.services.delete(host);
   }
+}
+
+/** What the application is told when a neighbour offers what its rules do not let it. */
+export function notBelieved({ address }: Neighbour, what: string): ChannelError {
+  const why = `the policy of the link does not let "${address}" offer it`;
+  return new ChannelError("ERR_CHANNEL_REFUSED", `Cannot believe "${what}": ${why}`);
 }
 
 /** One short thing to tell a neighbour of our kind. */

@@ -144,6 +144,9 @@ export interface CallerHost extends CallHost {
   fallBack(event: FallbackEvent): void;
 }
 
+/** A call of which it is not known yet whether it can be marked. */
+type Question = Omit<CallSetup, "marked">;
+
 /** What is known of a router that had to be asked. */
 interface Probe {
   /** Whether it is of our kind; a promise while it has not answered. */
@@ -225,11 +228,10 @@ export class Caller {
     if (limit !== undefined && !(limit >= 1)) {
       throw new RangeError(`Cannot call "${service}": a limit of ${limit} replies is none`);
     }
-    const begin = async (sink: ReplySink): Promise<StreamSource> => {
+    const begin = (sink: ReplySink): StreamSource => {
       const dst = this.#pickOrThrow(service, options);
-      const setup = this.#setup(service, dst, data, options, { stream: true, timeout, idle });
-      setup.marked = await this.#understands(setup);
-      return this.#start(setup, sink);
+      const ends = { stream: true, timeout, idle };
+      return this.#start(this.#setup(service, dst, data, options, ends), sink);
     };
     return new ReplyStream(begin, options);
   }
@@ -290,11 +292,8 @@ export class Caller {
 
   // ── one attempt ───────────────────────────────────────────────────────────
 
-  async #attempt(setup: CallSetup): Promise<Packet> {
-    const marked = this.#understands(setup);
-    // Mostly it is known, and then the question is sent before anything else happens.
-    setup.marked = typeof marked === "boolean" ? marked : await marked;
-    return await new Promise((resolve, reject) => {
+  #attempt(setup: Question): Promise<Packet> {
+    return new Promise((resolve, reject) => {
       this.#start(setup, {
         wants: true,
         reply: resolve,
@@ -310,20 +309,27 @@ export class Caller {
     data: unknown,
     options: CallOptions,
     ends: { stream: boolean; timeout: number; idle: number },
-  ): CallSetup {
+  ): Question {
     const { typ, reliable = false, signal } = options;
-    return { service, dst, data, typ, reliable, signal, marked: false, ...ends };
+    return { service, dst, data, typ, reliable, signal, ...ends };
   }
 
-  #start(setup: CallSetup, sink: ReplySink): OutgoingCall {
+  #start(question: Question, sink: ReplySink): OutgoingCall {
+    const { service, dst, signal } = question;
     this.#host.throwIfClosed();
-    const { service, dst } = setup;
+    signal?.throwIfAborted();
+    const setup = { ...question, marked: this.#understands(question) };
     const start = this.#host.clock.now();
+    const ended = (ms?: number | null) => this.#balancer.ended(service, dst, ms);
     this.#balancer.began(service, dst);
-    return this.#calls.start(setup, sink, ({ repliedAt, failed }) => {
-      const ms = repliedAt !== null ? repliedAt - start : failed ? null : undefined;
-      this.#balancer.ended(service, dst, ms);
-    });
+    try {
+      return this.#calls.start(setup, sink, ({ repliedAt, failed }) => {
+        ended(repliedAt !== null ? repliedAt - start : failed ? null : undefined);
+      });
+    } catch (error) {
+      ended(); // It has not even begun.
+      throw error;
+    }
   }
 
   #pickOrThrow(service: string, options: CallOptions, exclude?: Set<string>): string {
@@ -341,8 +347,8 @@ export class Caller {
   // ── what the far end understands ──────────────────────────────────────────
 
   /** Whether a call can be marked; a promise if its far end has to be asked. */
-  #understands(setup: CallSetup): boolean | Promise<boolean> {
-    const { dst, service, data, stream, reliable } = setup;
+  #understands(question: Question): boolean | Promise<boolean> {
+    const { dst, service, data, stream, reliable } = question;
     const kind = this.#host.mesh.kindOf(dst);
     if (kind === "own") return true;
     const wanted = isStream(data)

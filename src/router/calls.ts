@@ -29,7 +29,6 @@ export class Calls {
     sink: ReplySink,
     onEnd: (call: OutgoingCall) => void,
   ): OutgoingCall {
-    setup.signal?.throwIfAborted();
     const call = new OutgoingCall(this.#host, setup, sink, () => {
       this.#calls.delete(call);
       onEnd(call);

@@ -22,10 +22,22 @@ export function isData(data: unknown): data is PacketData {
   return typeof data === "string" || data instanceof Uint8Array || data instanceof ArrayBuffer;
 }
 
-/** An iterator over many payloads, also where streams have none of their own. */
+/** An iterator over many payloads. One over a stream can be ended while it waits for more. */
 export function iterate(stream: PacketDataStream): AsyncIterator<PacketData> {
-  if (Symbol.asyncIterator in stream) return stream[Symbol.asyncIterator]();
-  return readAll(stream as ReadableStream<PacketData>);
+  if (!("getReader" in stream)) return stream[Symbol.asyncIterator]();
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<PacketData>>,
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** Ends an iterator before its end. Whatever it does, nothing is thrown: the promise rejects. */
+export async function endEarly(iterator: AsyncIterator<unknown>): Promise<void> {
+  await iterator.return?.();
 }
 
 /** The bytes of one payload; those of an array are borrowed. */
@@ -44,20 +56,17 @@ export async function* readAll<Item>(
   stream: ReadableStream<Item>,
 ): AsyncGenerator<Item, undefined> {
   const reader = stream.getReader();
-  let done = false;
+  let over = false;
   try {
     for (;;) {
+      over = true; // If this fails or is the end, there is nothing to cancel.
       const result = await reader.read();
-      if (result.done) break;
+      if (result.done) return undefined;
+      over = false;
       yield result.value;
     }
-    done = true;
-    return undefined;
-  } catch (error) {
-    done = true; // It has failed by itself: there is nothing to cancel.
-    throw error;
   } finally {
-    if (!done) await reader.cancel();
+    if (!over) await reader.cancel();
     reader.releaseLock();
   }
 }

@@ -12,8 +12,9 @@ import { ACK_ASKS, CALL, type CallMark, DATA_ASKS, encodeCallMark } from "../wir
 import type { Packet, PacketInit } from "../wire/packet.ts";
 import type { Clock } from "./clock.ts";
 
-/** Bytes of items that may wait to be cut into frames, beside the first. */
+/** Bytes of items that may wait to be cut into frames, beside the first; and how many items. */
 const MAX_QUEUED = 1 << 20;
+const MAX_ITEMS = 1_024;
 
 /** A caller that hears nothing asks so often whether the call is still known, in ms. */
 const ASK_INTERVAL = 5_000;
@@ -62,8 +63,14 @@ export class Conversation {
     return this.#queue.length === 0 && this.#sending.idle;
   }
 
+  /** Whether all that the far end has to say is here. */
+  get complete(): boolean {
+    return this.#receiving.complete;
+  }
+
   /** Whether an item of some size may be queued; an only one may have any. */
   get hasRoom(): boolean {
+    if (this.#queue.length >= MAX_ITEMS) return false;
     return this.#queued === 0 || this.#queued < MAX_QUEUED;
   }
 
@@ -105,7 +112,7 @@ export class Conversation {
     this.#pump();
   }
 
-  /** Takes the next frame in order, if it is here. */
+  /** Takes the next frame in order, if it is here; also when the conversation has ended. */
   take(): CallFrame | undefined {
     return this.#receiving.take(this.#host.clock.now());
   }

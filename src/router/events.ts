@@ -6,6 +6,7 @@
 
 import type { Channel } from "../channel/channel.ts";
 import type { AlnError } from "../errors.ts";
+import { type DropReason, reasonOf } from "../mesh/drop_reason.ts";
 import type { RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { LinkIdentity } from "./admission.ts";
@@ -72,18 +73,44 @@ export class ChannelEvent extends Event {
   }
 }
 
-/** Something could not be parsed, routed, queued, delivered or handled, and was dropped. */
+/** What else is known of a drop. */
+export interface DropDetails {
+  /** Why, in one word; by default what the error says. */
+  reason?: DropReason;
+  /**
+   * How many packets it was.
+   *
+   * @default {1}
+   */
+  count?: number;
+  /** The channel over which they came, or were to go, if it was one. */
+  channel?: Channel | null;
+}
+
+/**
+ * Something could not be parsed, routed, queued, delivered or handled, and was dropped. Where there
+ * may be a flood of it, there is one event a second, which stands for all.
+ */
 export class DropEvent extends Event {
-  /** The packet, if it was one. */
+  /** The packet, if there was one, and only one. */
   readonly packet: Packet | null;
   /** Why. */
   readonly error: AlnError;
+  /** Why, in one word: what it is counted under in `router.stats()`. */
+  readonly reason: DropReason;
+  /** How many packets it was. */
+  readonly count: number;
+  /** The channel over which they came, or were to go; `null` if there was none. */
+  readonly channel: Channel | null;
 
   /** Constructs a new instance. */
-  constructor(packet: Packet | null, error: AlnError) {
+  constructor(packet: Packet | null, error: AlnError, details: DropDetails = {}) {
     super("drop");
     this.packet = packet;
     this.error = error;
+    this.reason = details.reason ?? reasonOf(error, packet);
+    this.count = details.count ?? 1;
+    this.channel = details.channel ?? null;
   }
 }
 

@@ -119,8 +119,9 @@ export class Handlers {
       this.#incoming.refuse(packet, mark, service !== undefined);
     } else if (context) {
       this.guard(packet, `context ${ctx}`, () => context(packet));
-    } else {
-      if (mark !== null && mark.number > 0) this.#incoming.disown(packet);
+    } else if (mark !== null && mark.number > 0) {
+      this.#incoming.disown(packet); // It was on its way when we ended the call.
+    } else if (mark?.kind !== CALL.gone) {
       const [what, target] = srv !== ""
         ? [`nobody here offers "${srv}"`, srv]
         : [`nobody waits in context ${ctx}`, dst];

@@ -6,7 +6,7 @@
 
 import { callFrame, ItemJoiner } from "../call/items.ts";
 import type { AlnErrorCode } from "../errors.ts";
-import { encodeUtf8 } from "../wire/bytes.ts";
+import { encodeUtf8, NO_BYTES } from "../wire/bytes.ts";
 import {
   CALL,
   type CallKind,
@@ -17,7 +17,7 @@ import {
 } from "../wire/call_mark.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
-import { bytesOf, isData, isStream, iterate } from "./chunks.ts";
+import { bytesOf, endEarly, isData, isStream, iterate } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
@@ -104,7 +104,9 @@ export class IncomingCall implements ServiceCall {
   #controller: AbortController | null = null;
   #abortReason: unknown = undefined;
   #items: AsyncIterator<unknown> | null = null;
+  #stopWaiting: (() => void) | null = null;
   #wakeBody: (() => void) | null = null;
+  #bodyEnded: boolean = false;
   #replied: boolean = false;
   #answered: boolean = false;
   #running: boolean = false;
@@ -165,7 +167,8 @@ export class IncomingCall implements ServiceCall {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
     this.#wakeBody?.();
-    this.#items?.return?.().catch((cause) => this.#host.threw(this.packet, this.service, cause));
+    if (this.#items === null) return;
+    endEarly(this.#items).catch((cause) => this.#host.threw(this.packet, this.service, cause));
   }
 
   /** Refuses it: the service takes no more. */
@@ -248,55 +251,51 @@ export class IncomingCall implements ServiceCall {
     this.#handler = null;
     const { packet } = this;
     if (this.#mark !== null) packet.seq = packet.ack = 0; // For us, not for the application.
-    let result: unknown;
     try {
-      result = handler(packet, this.reply, this);
+      const result = handler(packet, this.reply, this);
+      // It may have answered `reply()`, which is text if that has failed.
+      const says = isThenable(result) || isStream(result) || isData(result) && !this.#replied;
+      if (says) return this.#follow(result);
     } catch (cause) {
       return this.#threw(cause);
     }
-    if (isThenable(result) || isStream(result)) {
-      this.#running = true;
-      this.#follow(result).then(() => {
-        this.#running = false;
-        this.#settle();
-      });
-    } else {
-      if (isData(result) && !this.#replied && this.ctx !== 0) this.reply(result);
-      this.#settle();
-    }
+    this.#settle();
   }
 
-  /** Waits for what a handler has promised. Never rejects. */
-  async #follow(result: unknown): Promise<void> {
-    try {
-      const value = await result;
-      if (isStream(value)) return await this.#sendAll(iterate(value));
-      if (this.#replied) {
-        if (this.streaming) this.end();
-      } else if (isData(value) && this.ctx !== 0) {
-        this.reply(value);
-        this.end();
-      } else if (this.#mark !== null) {
-        this.reply();
-        this.end();
-      }
-    } catch (cause) {
-      this.#threw(cause);
+  #follow(result: unknown): void {
+    this.#running = true;
+    this.#answerWith(result).catch((cause) => this.#threw(cause)).finally(() => {
+      this.#running = false;
+      this.#settle();
+    });
+  }
+
+  /** Sends what a handler has returned or promised. */
+  async #answerWith(result: unknown): Promise<void> {
+    const value = isThenable(result) ? await result : result;
+    if (isStream(value)) return await this.#sendAll(iterate(value));
+    if (!this.#replied && this.ctx !== 0) {
+      if (isData(value)) await this.#sendItem(bytesOf(value));
+      else if (this.#mark !== null) await this.#sendItem(NO_BYTES);
     }
+    this.end();
   }
 
   /** Sends what a generator yields, as fast as the caller takes it. */
   async #sendAll(items: AsyncIterator<unknown>): Promise<void> {
     this.#items = items;
-    for (;;) {
-      await this.#conversation?.room();
-      if (this.#ended || this.#answered) break;
-      const next = await items.next();
-      if (next.done) return this.end();
-      if (!await this.#sendItem(bytesOf(next.value))) break;
+    try {
+      for (;;) {
+        await this.#conversation?.room();
+        if (this.#ended || this.#answered) return;
+        const next = await items.next();
+        if (next.done) return this.end();
+        if (!await this.#sendItem(bytesOf(next.value))) return;
+      }
+    } finally {
+      this.#items = null;
+      await items.return?.(); // At its end, that does nothing.
     }
-    this.#items = null;
-    await items.return?.();
   }
 
   /** Sends one item; `false` if no more are wanted. */
@@ -308,7 +307,11 @@ export class IncomingCall implements ServiceCall {
       if (failure === null) return true;
       const full = failure.startsWith("ERR_CHANNEL_FULL");
       if (!full || this.#ended || clock.now() - start > ROOM_TIMEOUT) return false;
-      await new Promise<void>((resolve) => clock.schedule(clock.now() + ROOM_INTERVAL, resolve));
+      await new Promise<void>((resolve) => {
+        const cancelTimer = clock.schedule(clock.now() + ROOM_INTERVAL, resolve);
+        this.#stopWaiting = () => (cancelTimer(), resolve());
+      });
+      this.#stopWaiting = null;
     }
   }
 
@@ -351,15 +354,20 @@ export class IncomingCall implements ServiceCall {
       if (frame.kind === CALL.open && !this.#has(OPEN.body)) return this.#run();
       if (frame.kind !== CALL.data) continue;
       const data = this.#joiner.push(frame);
-      if (this.#joiner.overflown) {
-        const why = `"${this.service}" takes no more than ${this.#host.maxPayload} bytes`;
-        return this.#fail("ERR_CALL_SIZE", `Cannot receive payload: ${why}`);
-      }
+      if (this.#joiner.overflown) return void this.#failTooLarge();
       if (data === null) continue;
       this.packet.data = data;
       this.packet.typ = frame.typ;
       return this.#run();
     }
+  }
+
+  /** Tells the caller, and returns what is told. */
+  #failTooLarge(): string {
+    const why = `"${this.service}" takes no more than ${this.#host.maxPayload} bytes at once`;
+    const message = `Cannot receive payload: ${why}`;
+    this.#fail("ERR_CALL_SIZE", message);
+    return message;
   }
 
   async *#readBody(): AsyncGenerator<Uint8Array, void> {
@@ -370,21 +378,18 @@ export class IncomingCall implements ServiceCall {
     const conversation = this.#conversation!;
     for (;;) {
       if (this.#abortReason !== undefined) throw this.#abortReason;
-      if (this.#ended) return;
+      if (this.#ended || this.#bodyEnded) return;
       const frame = conversation.take();
+      conversation.flush(); // The caller may wait for the room that this has made.
       if (frame === undefined) {
-        conversation.flush();
         await new Promise<void>((resolve) => this.#wakeBody = resolve);
         this.#wakeBody = null;
         continue;
       }
-      if (frame.kind === CALL.end) return;
+      if (frame.kind === CALL.end) this.#bodyEnded = true;
       if (frame.kind !== CALL.data) continue;
       const data = this.#joiner.push(frame);
-      if (this.#joiner.overflown) {
-        const limit = this.#host.maxPayload;
-        throw new RangeError(`Cannot receive payload: it is larger than ${limit} bytes`);
-      }
+      if (this.#joiner.overflown) throw new RangeError(this.#failTooLarge());
       if (data !== null) yield data;
     }
   }
@@ -414,6 +419,7 @@ export class IncomingCall implements ServiceCall {
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
+    this.#stopWaiting?.();
     this.#conversation?.end();
     this.#large?.end();
     this.#host.ended(this);

@@ -55,15 +55,16 @@ export class IncomingCalls {
     const { src, ctx } = packet;
     if (mark !== null) {
       const earlier = this.#callers.get(src)?.get(ctx);
+      if (mark.kind === CALL.open && this.#remembered.has(keyOf(packet, mark))) {
+        if (earlier === undefined) this.disown(packet); // Else it would hit the wrong one.
+        return;
+      }
       if (earlier !== undefined) {
         const same = mark.kind === CALL.open && earlier.numbered &&
           earlier.nonce === mark.argument;
         if (same) return earlier.receive(mark, packet);
         // The caller has forgotten the earlier one, and uses its context again.
         earlier.abort(new DOMException("The caller has made another call", "AbortError"));
-      }
-      if (mark.kind === CALL.open && this.#remembered.has(keyOf(packet, mark))) {
-        return this.disown(packet);
       }
     }
     const call = new IncomingCall(this.#host, packet, mark);

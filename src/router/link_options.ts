@@ -34,8 +34,8 @@ export interface LinkOptions extends LinkSettings {
    */
   gate?: (packet: Packet) => boolean;
   /**
-   * The key that both ends have to know; `null` for none. By default the router's own,
-   * `RouterOptions.networkKey`.
+   * The key that both ends have to know; `null` for none. The neighbour has five seconds to prove
+   * it, from when the channel is attached. By default the router's own, `RouterOptions.networkKey`.
    */
   key?: NetworkKey | null;
   /**

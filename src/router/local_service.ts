@@ -73,6 +73,7 @@ export class LocalService implements Registration {
   #capacity: number;
   #calls: number = 0;
   #draining: boolean = false;
+  #released: boolean = false;
   #cancelTimer: (() => void) | null = null;
 
   /**
@@ -159,6 +160,7 @@ export class LocalService implements Registration {
 
   /** Lets go of everything that could call it. */
   release(): void {
+    this.#released = true;
     this.#signal?.removeEventListener("abort", this.#unregister);
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -171,7 +173,7 @@ export class LocalService implements Registration {
 
   /** Advertises the load that the calls make, when it is due. */
   #tellLoad(): void {
-    if (this.#draining) return;
+    if (this.#draining || this.#released) return;
     const { clock } = this.#host;
     const load = this.#meter!.due(clock.now());
     if (load !== null) this.#host.advertise(this, load);

@@ -15,7 +15,7 @@ import {
   RELIABLE,
 } from "../wire/call_mark.ts";
 import { Packet, type PacketInit } from "../wire/packet.ts";
-import { bytesOf, isStream, iterate, type PacketDataStream } from "./chunks.ts";
+import { bytesOf, endEarly, isStream, iterate, type PacketDataStream } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 
@@ -68,8 +68,8 @@ export interface CallSetup {
   data: unknown;
   /** Data type, u8. */
   typ: number | undefined;
-  /** Whether the far end is of our kind. */
-  marked: boolean;
+  /** Whether the far end is of our kind; a promise while it is being asked. */
+  marked: boolean | Promise<boolean>;
   /** Whether any number of replies is wanted. */
   stream: boolean;
   /** Whether it goes on though the route is lost. */
@@ -101,7 +101,9 @@ export class OutgoingCall {
   #failure: unknown = null;
   #cancelTimeout: (() => void) | null = null;
   #cancelIdle: (() => void) | null = null;
+  #marked: boolean = false;
   #started: boolean = false;
+  #hungUp: boolean = false;
   #ended: boolean = false;
 
   /** Constructs a new instance. */
@@ -129,13 +131,10 @@ export class OutgoingCall {
       const expire = () => this.fail(new DOMException(message, "TimeoutError"));
       this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
     }
-    this.#waitForReply();
-    try {
-      this.#ask();
-    } catch (error) {
-      this.fail(error);
-    }
-    this.#started = true;
+    if (this.#sink.wants) this.#waitForReply();
+    const { marked } = this.#setup;
+    if (typeof marked === "boolean") this.#begin(marked);
+    else marked.then((known) => this.#begin(known));
   }
 
   /** Address of the instance. */
@@ -151,34 +150,46 @@ export class OutgoingCall {
   /** The sink wants replies again. */
   resume(): void {
     if (this.#ended) return;
-    if (this.#cancelIdle === null) this.#waitForReply();
+    this.#waitForReply();
     while (this.#sink.wants && this.#waiting.length > 0) this.#give(this.#waiting.shift()!);
     this.#drain();
   }
 
   /** Ends it: no more replies are wanted. The service is told. */
   cancel(): void {
-    if (!this.#end()) return;
-    this.#say(CALL.cancel);
+    const talking = !this.#hungUp;
+    if (this.#end() && talking) this.#say(CALL.cancel);
   }
 
   /** Ends it with an error. The service is told. */
   fail(reason: unknown): void {
+    const talking = !this.#hungUp;
     if (!this.#end(reason)) return;
-    this.#say(CALL.cancel);
+    if (talking) this.#say(CALL.cancel);
     this.#sink.fail(reason);
   }
 
   // ── sending ───────────────────────────────────────────────────────────────
 
+  #begin(marked: boolean): void {
+    if (this.#ended) return;
+    this.#marked = marked;
+    try {
+      this.#ask();
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#started = true;
+  }
+
   #ask(): void {
-    const { data, typ, marked, stream, reliable } = this.#setup;
+    const { data, typ, stream, reliable } = this.#setup;
     if (isStream(data)) {
-      if (marked) this.#open(OPEN.upload);
+      if (this.#marked) this.#open(OPEN.upload);
       return void this.#upload(data);
     }
     const payload = data === undefined || data === null ? undefined : bytesOf(data);
-    if (!marked) return this.#sendPlain(payload);
+    if (!this.#marked) return this.#sendPlain(payload);
     const size = payload?.length ?? 0;
     if (size > MAX_INLINE) {
       this.#open(OPEN.body);
@@ -232,8 +243,9 @@ export class OutgoingCall {
     try {
       for (;;) {
         await this.#conversation?.room();
+        if (this.#hungUp) return;
         const next = await iterator.next();
-        if (this.#ended) return;
+        if (this.#hungUp) return;
         if (next.done) break;
         const item = bytesOf(next.value);
         if (this.#conversation === null) this.#sendPlain(item);
@@ -242,7 +254,6 @@ export class OutgoingCall {
       this.#uploading = null;
       this.#conversation?.push(callFrame(CALL.end));
     } catch (error) {
-      this.#uploading = null;
       this.fail(error);
     }
   }
@@ -258,7 +269,7 @@ export class OutgoingCall {
 
   /** Says something without a payload, once; it may be lost. */
   #say(kind: typeof CALL.cancel | typeof CALL.gone): void {
-    if (!this.#setup.marked || !this.#started) return;
+    if (!this.#marked || !this.#started) return;
     const mark = { kind, toService: true, flags: 0, number: 0, argument: 0 };
     try {
       this.#host.send({ ...this.#address(false), ...encodeCallMark(mark) });
@@ -276,7 +287,7 @@ export class OutgoingCall {
     if (srv !== "" || src !== "" && src !== dst) {
       return this.#host.drop(packet, `it is no reply in context ${this.ctx}`, srv || src);
     }
-    const mark = this.#setup.marked ? decodeCallMark(packet) : null;
+    const mark = this.#marked ? decodeCallMark(packet) : null;
     if (mark === null || mark.toService) return this.#receivePlain(packet);
     packet.seq = packet.ack = 0; // They were for us, not for the application.
     if (mark.kind === CALL.gone) {
@@ -297,12 +308,9 @@ export class OutgoingCall {
 
   /** The one reply to a question that was one packet. */
   #receiveSingle({ kind }: CallMark, packet: Packet): void {
-    if (kind === CALL.error) return this.#failThere(packet.text());
-    if (kind === CALL.data) {
-      this.repliedAt ??= this.#host.clock.now();
-      this.#sink.reply(packet);
-    }
-    this.#finish();
+    if (kind === CALL.error) this.#failThere(packet.text());
+    else if (kind === CALL.data) this.#give(packet);
+    else if (kind === CALL.end) this.#finish();
   }
 
   /** Takes what has come of the conversation, as far as it is wanted. */
@@ -326,7 +334,8 @@ export class OutgoingCall {
         }
       }
     }
-    conversation.flush();
+    if (conversation.complete) this.#hangUp();
+    else conversation.flush();
   }
 
   #give(packet: Packet): void {
@@ -337,11 +346,9 @@ export class OutgoingCall {
     if (this.#ended) return;
     if (this.#setup.stream) {
       if (this.#sink.wants) this.#waitForReply();
-    } else if (this.#conversation?.take()?.kind === CALL.end) {
+    } else if (this.#conversation === null) {
       this.#finish();
-    } else {
-      this.cancel();
-    }
+    } // Else the end follows, in a frame of its own.
   }
 
   /** The service has said that it is done. */
@@ -366,9 +373,9 @@ export class OutgoingCall {
 
   #waitForReply(): void {
     const { idle, dst } = this.#setup;
-    if (idle === Infinity) return;
+    // It may wait already: a reader may ask for more while it is given something.
+    if (idle === Infinity || this.#cancelIdle !== null) return;
     const { clock } = this.#host;
-    this.#cancelIdle?.(); // A reader may ask for more while it is given something.
     this.#cancelIdle = clock.schedule(clock.now() + idle, () => {
       const message = `Cannot wait longer: "${dst}" has sent nothing for ${idle} ms`;
       this.fail(new DOMException(message, "TimeoutError"));
@@ -380,14 +387,22 @@ export class OutgoingCall {
     if (this.#ended) return false;
     this.#ended = true;
     this.failed = failure !== null && !this.#setup.signal?.aborted;
+    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
+    this.#cancelIdle?.();
+    this.#hangUp();
+    return true;
+  }
+
+  /** Nothing more is said. What has come can still be read, whatever becomes of the far end. */
+  #hangUp(): void {
+    if (this.#hungUp) return;
+    this.#hungUp = true;
     this.#conversation?.end();
     this.#host.release(this.ctx);
     this.#cancelTimeout?.();
-    this.#cancelIdle?.();
-    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
-    this.#uploading?.return?.().catch(() => {}); // It was ours to end; what it thinks of it is not.
+    // It was ours to end; what it thinks of it is not.
+    if (this.#uploading !== null) endEarly(this.#uploading).catch(() => {});
     this.#onEnd();
-    return true;
   }
 
   #error(code: CallErrorCode, why: string): CallError {

@@ -8,9 +8,6 @@ import type { Packet } from "../wire/packet.ts";
 import { readAll } from "./chunks.ts";
 import type { ReplySink } from "./outgoing_call.ts";
 
-/** Replies that wait to be read, beside those in the call's own window. */
-const HIGH_WATER = 8;
-
 /** How a stream of replies ends by itself. */
 export interface StreamEnds {
   /** Ends it after a reply for which this is true. */
@@ -52,27 +49,26 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
   readonly #stop: () => void;
 
   /** Constructs a new instance. `Router.stream` does. */
-  constructor(begin: (sink: ReplySink) => Promise<StreamSource>, ends: StreamEnds) {
+  constructor(begin: (sink: ReplySink) => StreamSource, ends: StreamEnds) {
     let source: StreamSource | null = null;
     let controller!: ReadableStreamDefaultController<Packet>;
     let open = true;
+    let wanted = false;
     let count = 0;
     const cancel = () => {
       open = false;
       source?.cancel();
     };
-    super(
-      { start: (given) => void (controller = given), pull: () => source?.resume(), cancel },
-      { highWaterMark: HIGH_WATER },
-    );
+    const pull = () => {
+      wanted = true;
+      source?.resume();
+    };
+    // Nothing waits here: replies that nobody reads stay with the call, and so does its end.
+    super({ start: (given) => void (controller = given), pull, cancel }, { highWaterMark: 0 });
     const { until, limit = Infinity } = ends;
     const close = () => {
       if (open) controller.close();
       open = false;
-    };
-    const stop = () => {
-      close();
-      cancel();
     };
     const fail = (reason: unknown) => {
       if (open) controller.error(reason);
@@ -80,32 +76,37 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
     };
     const sink: ReplySink = {
       get wants() {
-        return open && controller.desiredSize! > 0;
+        return open && wanted;
       },
       reply(packet) {
         if (!open) return;
-        let last = ++count >= limit;
+        wanted = false;
+        let last: boolean;
         try {
-          if (until?.(packet)) last = true;
+          last = ++count >= limit || (until?.(packet) ?? false);
         } catch (error) {
           fail(error);
           return cancel();
         }
-        if (last) open = false; // Before it is given on: the reader may ask for more at once.
+        if (!last) return controller.enqueue(packet); // Which may want another at once.
+        open = false;
         controller.enqueue(packet);
-        if (!last) return;
         controller.close();
         cancel();
       },
       end: close,
       fail,
     };
-    this.#stop = stop;
-    begin(sink).then((given) => {
-      source = given;
-      if (open) source.resume();
-      else source.cancel();
-    }, fail);
+    this.#stop = () => {
+      close();
+      cancel();
+    };
+    try {
+      source = begin(sink);
+      if (!open) cancel();
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** The replies, one by one. Leaving the loop cancels the call. */

@@ -7,6 +7,7 @@
 
 import type { Channel } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
+import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
@@ -27,6 +28,7 @@ import { textOf } from "./text_of.ts";
 import {
   ChannelEvent,
   ConflictEvent,
+  type DropDetails,
   DropEvent,
   RouteEvent,
   type RouterEventMap,
@@ -39,6 +41,7 @@ import {
   type NetworkKey,
   passes,
 } from "./link_options.ts";
+import { LinkCounters, type RouterStats } from "./stats.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -94,6 +97,7 @@ interface Link {
   gate: LinkOptions["gate"];
   /** Packets that the gate has refused. */
   refused: number;
+  counters: LinkCounters;
 }
 
 /** What became of a packet that the application sent. */
@@ -155,6 +159,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #onCapacity: ((service: string, capacity: number, address: string) => void) | null = null;
   #closing: Promise<void> | null = null;
   readonly #ending: AbortController = new AbortController();
+  readonly #drops: Record<DropReason, number> = noDrops();
+  readonly #start: number;
 
   /**
    * Constructs a new instance.
@@ -170,6 +176,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     const random = options.random ?? Math.random;
     this.#clock = options.clock ?? systemClock;
     this.#doorkeeper = new Doorkeeper(address, this.#clock, options);
+    this.#start = this.#clock.now();
     const incarnation = Math.floor((Date.now() - FIRST_INCARNATION) / 1_000);
     const throttled = "document" in globalThis; // A page that is hidden gets few timers.
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
@@ -196,7 +203,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       open: (handler) => this.#contexts.open(handler),
       release: (ctx) => this.#contexts.release(ctx),
       drop: (packet, why, target) => this.#handlers.drop(packet, why, target),
-      fallBack: (event) => this.#report(event),
+      fallBack: (event) => {
+        this.#news.push(() => this.dispatchEvent(event));
+        this.#tell();
+      },
     });
   }
 
@@ -234,17 +244,28 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
       },
       refuse: (error) => {
-        this.#detach(link, error);
+        this.#detach(link, error, false);
         channel.close();
       },
     });
     const { gate } = options;
-    const link: Link = { id: this.#nextLink++, channel, admission, gate, refused: 0 };
+    const counters = new LinkCounters(this.#clock.now());
+    const link: Link = { id: this.#nextLink++, channel, counters, admission, gate, refused: 0 };
     if (this.#closing) return channel.close(closedError());
     this.#byChannel.set(channel, link);
-    channel.onDrop = (error, packet) => this.#report(new DropEvent(packet, error));
-    channel.onPacket = (packet) => admission.receive(packet);
-    channel.onClose = (reason) => this.#detach(link, admission.closed(reason));
+    channel.onDrop = (error, packet, count) => {
+      const isUnreadable = error instanceof PacketError && packet === null;
+      if (isUnreadable && !this.#closing && this.#links.has(link.id)) {
+        return this.#apply(this.#mesh.unreadable(link.id, error, this.#clock.now()));
+      }
+      const reason = error instanceof PacketError && packet !== null ? "field" : undefined;
+      this.#report(new DropEvent(packet, error, { reason, count, channel }));
+    };
+    channel.onPacket = (packet) => {
+      counters.packetsIn++;
+      admission.receive(packet);
+    };
+    channel.onClose = (reason) => this.#detach(link, admission.closed(reason), true);
     admission.start(); // Last: the channel may answer, or close, before its send() returns.
   }
 
@@ -252,7 +273,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   removeChannel(channel: Channel): void {
     const link = this.#byChannel.get(channel);
     if (link === undefined) return;
-    this.#detach(link, undefined);
+    this.#detach(link, undefined, false);
     channel.close();
   }
 
@@ -262,12 +283,16 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
   }
 
-  #detach(link: Link, reason: unknown): void {
+  /** Lets go of a channel. Until it is closed, it may have packets to tell of that it has to drop. */
+  #detach(link: Link, reason: unknown, closed: boolean): void {
     const { channel, admission } = link;
     if (!this.#byChannel.delete(channel)) return;
     this.#links.delete(link.id);
     admission.end();
-    channel.onPacket = channel.onClose = channel.onDrop = null;
+    const forget = () => channel.onClose = channel.onDrop = null;
+    channel.onPacket = null;
+    if (closed) forget();
+    else channel.onClose = forget;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
     const effects = this.#mesh.linkDown(link.id, this.#clock.now());
     this.#apply(effects);
@@ -460,6 +485,33 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     return this.#mesh.services();
   }
 
+  /**
+   * What it has done so far, in numbers: a snapshot that is plain JSON.
+   *
+   * @example
+   * ```ts
+   * import { Router } from "@aln/mesh";
+   * import assert from "node:assert/strict";
+   *
+   * const router = new Router("a");
+   * assert.equal(router.stats().drops["no-route"], 0);
+   * await router.close();
+   * ```
+   */
+  stats(): RouterStats {
+    const now = this.#clock.now();
+    return {
+      address: this.address,
+      uptime: Math.round(now - this.#start),
+      ...this.#mesh.counts(),
+      contexts: this.#contexts.size,
+      drops: { ...this.#drops },
+      channels: [...this.#links.values()].map(({ id, channel, counters }) =>
+        counters.snapshot(id, channel, this.#mesh.neighbour(id), now)
+      ),
+    };
+  }
+
   // ── the end ───────────────────────────────────────────────────────────────
 
   /** Aborts when the router begins to close, with a {@linkcode ChannelError}. */
@@ -514,7 +566,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       const done = (reason?: unknown) => {
         cancelDrain();
         cancel();
-        this.#detach(link, reason);
+        this.#detach(link, reason, true);
         resolve();
       };
       const cancelDrain = this.#clock.schedule(start + DRAIN_TIMEOUT, leave);
@@ -549,8 +601,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #perform(effect: Effect, outcome: Outcome | null): void {
     switch (effect.kind) {
       case "transmit": {
+        const channel = this.#links.get(effect.link)?.channel;
         const error = this.#transmit(effect.link, effect.packet);
-        if (error !== null) this.#drop(effect.packet, error, outcome);
+        if (error !== null) this.#drop(effect.packet, error, outcome, { channel });
         else if (outcome) outcome.done = true;
         return;
       }
@@ -559,8 +612,11 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         effect.packet.trailer = null; // It was for us, not for the application.
         this.#news.push(() => this.#handlers.deliver(effect.packet));
         return;
-      case "drop":
-        return this.#drop(effect.packet, effect.error, outcome);
+      case "drop": {
+        const { packet, error, reason, count, link = 0 } = effect;
+        const channel = this.#links.get(link)?.channel;
+        return this.#drop(packet, error, outcome, { reason, count, channel });
+      }
       case "route":
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
@@ -568,7 +624,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       case "close": {
         const link = this.#links.get(effect.link);
         if (link === undefined) return;
-        this.#detach(link, effect.error);
+        this.#detach(link, effect.error, false);
         return link.channel.close(effect.error);
       }
       case "conflict":
@@ -586,7 +642,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     let error: ChannelError;
     try {
       const passed = passes(link.gate, packet);
-      if (passed && link.channel.send(packet) !== false) return null;
+      if (passed && link.channel.send(packet) !== false) {
+        link.counters.packetsOut++;
+        return null;
+      }
       if (!passed) link.refused++;
       error = passed
         ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
@@ -595,13 +654,18 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     } catch (cause) {
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
     }
-    this.#detach(link, error); // It must not keep routes it cannot carry.
+    this.#detach(link, error, false); // It must not keep routes it cannot carry.
     link.channel.close(); // In order: it may be doing just that, with data yet to go out.
     return error;
   }
 
-  #drop(packet: Packet | null, error: AlnError, outcome: Outcome | null): void {
-    const drop = new DropEvent(packet, error);
+  #drop(
+    packet: Packet | null,
+    error: AlnError,
+    outcome: Outcome | null,
+    details: DropDetails,
+  ): void {
+    const drop = new DropEvent(packet, error, details);
     if (outcome) return void outcome.drops.push(drop);
     if (packet?.src === this.address && packet.ctx !== 0 && packet.srv !== "") {
       this.#news.push(() => this.#caller.dropped(packet, error));
@@ -627,8 +691,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   // ── telling the application ───────────────────────────────────────────────
 
-  /** Tells an event, in its turn. */
-  #report(event: Event): void {
+  /** Counts a drop, and tells of it in its turn. */
+  #report(event: DropEvent): void {
+    this.#drops[event.reason] += event.count;
+    if (event.channel) this.#byChannel.get(event.channel)?.counters.dropped(event);
     this.#news.push(() => this.dispatchEvent(event));
     this.#tell();
   }

@@ -134,20 +134,23 @@ export async function announce(url: string | URL, options: AnnounceOptions = {})
   announced.add(own);
   let closing: Promise<void> | null = null;
 
-  const send = (text: string, to: string, tries: number) => {
-    if (closing !== null) return;
-    // An interface may be down: there will be another beacon. Bun tells on one what became of
-    // another, so it is worth a second try.
-    socket.send(text, port, to, (error) => void (error && tries > 1 && send(text, to, tries - 1)));
+  // One after another: Bun tells on one what became of the one before, which is then to be sent
+  // again. What fails twice has an interface that is down, say; there will be another beacon.
+  const send = (beacons: [text: string, to: string][], isAgain: boolean) => {
+    if (closing !== null || beacons.length === 0) return;
+    const [[text, to], ...rest] = beacons as [typeof beacons[number], ...typeof beacons];
+    socket.send(text, port, to, (error) => {
+      if (error && !isAgain) send(beacons, true);
+      else send(rest, false);
+    });
   };
   const sendAll = () => {
-    own.texts = [];
-    for (const { address, broadcast } of interfaces()) {
+    const beacons = interfaces().flatMap(({ address, broadcast }): [string, string][] => {
       const text = textFor(address, broadcast);
-      if (text === null) continue;
-      own.texts.push(text);
-      send(text, broadcast, 2);
-    }
+      return text === null ? [] : [[text, broadcast]];
+    });
+    own.texts = beacons.map(([text]) => text);
+    send(beacons, false);
   };
   const timer = setInterval(() => {
     try {
@@ -214,7 +217,6 @@ async function* hear(
   table: BeaconTable,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string, void, void> {
-  if (signal?.aborted) return;
   const socket = open();
   let failure: Error | null = null;
   let wake = () => {};
@@ -249,9 +251,22 @@ function isOwn(url: string): boolean {
   return false;
 }
 
+/** The part of Deno that is used here. */
+interface DenoPermissions {
+  permissions: { requestSync(descriptor: object): { state: string } };
+  errors: { NotCapable: new (message: string) => Error };
+}
+
 /** Binds a socket, and waits until it is. */
 function bound(socket: Socket, address: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {
+    const { Deno } = globalThis as { Deno?: DenoPermissions };
+    const host = `${address.address ?? "0.0.0.0"}:${address.port}`;
+    // Where it is missing, bind() throws by itself, and nobody can catch that.
+    if (Deno && Deno.permissions.requestSync({ name: "net", host }).state !== "granted") {
+      const message = `Cannot open socket: it needs the permission --allow-net=${host}`;
+      throw new Deno.errors.NotCapable(message);
+    }
     socket.once("error", reject);
     socket.bind(address, () => {
       socket.off("error", reject);

@@ -54,8 +54,16 @@ export {
   tree,
 } from "./topologies.ts";
 export { Traffic } from "./traffic.ts";
-export type { Candidate, Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
-export type { NeighbourKind } from "../mesh/state.ts";
+export type { DropReason } from "../mesh/drop_reason.ts";
+export type {
+  Candidate,
+  Effect,
+  LinkId,
+  NeighbourInfo,
+  NeighbourKind,
+  RouteInfo,
+  ServiceInfo,
+} from "../mesh/effects.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
 export type { AddressFilter, LinkPolicy, ServiceFilter } from "../mesh/link_policy.ts";
 export type { LinkSettings, MeshOptions, RemovalPolicy } from "../mesh/options.ts";

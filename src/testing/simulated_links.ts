@@ -5,6 +5,7 @@
  */
 
 import type { LinkId } from "../mesh/effects.ts";
+import type { LinkSettings } from "../mesh/options.ts";
 
 /** How a link behaves. */
 export interface LinkOptions {
@@ -26,6 +27,8 @@ export interface LinkOptions {
    * @default {0}
    */
   reorder?: number;
+  /** What the routers at both ends are told about it. */
+  settings?: readonly [LinkSettings, LinkSettings];
 }
 
 /** Who notices that a link between two nodes is gone. */

@@ -159,7 +159,11 @@ export class SimulatedNetwork {
   /** Kills a node, and starts it anew with the same links. */
   restart(id: string, options: NodeOptions = {}): void {
     const node = this.#node(id);
-    const neighbours = [...this.#links.of(node)].map(({ far, options }) => [far, options] as const);
+    const neighbours = [...this.#links.of(node)].map(({ link, far, options }) => {
+      const [near, other] = options.settings ?? [{}, {}];
+      const settings = link < far.link ? [near, other] as const : [other, near] as const;
+      return [far, { ...options, settings }] as const;
+    });
     this.kill(id);
     this.start(id, options);
     for (const [far, options] of neighbours) {
@@ -173,7 +177,9 @@ export class SimulatedNetwork {
   connect(a: string, b: string, options: LinkOptions = {}): void {
     const left = this.#node(a);
     const ends = this.#links.add(left, this.#node(b), { ...this.#options, ...options });
-    for (const { node, link } of ends) this.#apply(node, node.mesh.linkUp(link, this.now));
+    for (const [i, { node, link }] of ends.entries()) {
+      this.#apply(node, node.mesh.linkUp(link, this.now, options.settings?.[i]));
+    }
   }
 
   /** Cuts the links between two nodes; both notice at once, unless only some are to. */

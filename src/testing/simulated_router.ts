@@ -6,7 +6,7 @@
 
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import type { RouteDetails, ToldRoute } from "../mesh/mesh.ts";
-import type { MeshOptions } from "../mesh/options.ts";
+import type { LinkSettings, MeshOptions } from "../mesh/options.ts";
 import type { Packet } from "../wire/packet.ts";
 
 /** A mesh core, or a model of another implementation. What is optional is not checked if missing. */
@@ -14,7 +14,7 @@ export interface SimulatedRouter {
   /** Its address. */
   readonly address: string;
   /** A link has come up. */
-  linkUp(link: LinkId, now: number): Effect[];
+  linkUp(link: LinkId, now: number, settings?: LinkSettings): Effect[];
   /** A link has gone down. */
   linkDown(link: LinkId, now: number): Effect[];
   /** A packet has come in. */

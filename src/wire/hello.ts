@@ -48,6 +48,8 @@ export const ROLE = {
   throttled: 4,
   /** Is on a medium that others hear, too. */
   shared: 8,
+  /** Keeps some services from this neighbour: what it tells of them is not all. */
+  selective: 16,
 } as const;
 
 /** What a router says of itself when a link comes up. */
@@ -72,6 +74,8 @@ export interface Hello {
   maxRoutes: number;
   /** The neighbour's session, once heard: 16 hexadecimal digits, or `""`. */
   seen: string;
+  /** Its own session on another link to the same neighbour: 16 hexadecimal digits, or `""`. */
+  also: string;
 }
 
 const MAGIC = 0x41_4c_4e_58; // "ALNX"
@@ -85,9 +89,20 @@ const TYPE_KEEPALIVE = 5;
 const TYPE_ROLE = 6;
 const TYPE_LIMITS = 7;
 const TYPE_SEEN = 8;
+const TYPE_ALSO = 11;
 
 /** The least bytes of each type's value; later versions may add to them. */
-const LEAST_SIZES: readonly number[] = [0, 4, 1, 4, 8, 4, 1, 6, 8];
+const LEAST_SIZES: Readonly<Record<number, number>> = {
+  [TYPE_CAPS]: 4,
+  [TYPE_ADDRESS]: 1,
+  [TYPE_INSTANCE]: 4,
+  [TYPE_SESSION]: 8,
+  [TYPE_KEEPALIVE]: 4,
+  [TYPE_ROLE]: 1,
+  [TYPE_LIMITS]: 6,
+  [TYPE_SEEN]: 8,
+  [TYPE_ALSO]: 8,
+};
 
 const SESSION = /^[0-9a-f]{16}$/i;
 
@@ -95,9 +110,9 @@ const SESSION = /^[0-9a-f]{16}$/i;
  * Encodes a hello.
  *
  * Layout: `"ALNX" | version: u8`, then entries of `type: u8 | length: u8 | value`. Of keepalive,
- * role, limits and seen only what says something is written.
+ * role, limits, seen and also only what says something is written.
  *
- * @returns At most 56 bytes and the address, owned by the caller.
+ * @returns At most 66 bytes and the address, owned by the caller.
  * @throws {PacketError} `ERR_PACKET_FIELD` if a value does not fit.
  */
 export function encodeHello(hello: Hello): Bytes {
@@ -120,6 +135,9 @@ export function encodeHello(hello: Hello): Bytes {
   }
   if (hello.seen !== "") {
     writer.uint8("type", TYPE_SEEN).uint8("length", 8).bytes(sessionBytes("seen", hello.seen));
+  }
+  if (hello.also !== "") {
+    writer.uint8("type", TYPE_ALSO).uint8("length", 8).bytes(sessionBytes("also", hello.also));
   }
   return writer.finish();
 }
@@ -147,6 +165,7 @@ export function decodeHello(data: Uint8Array): Hello | null {
     maxFrame: 0,
     maxRoutes: 0,
     seen: "",
+    also: "",
   };
   let missing = 1 << TYPE_CAPS | 1 << TYPE_ADDRESS | 1 << TYPE_INSTANCE | 1 << TYPE_SESSION;
   while (reader.left > 0) {
@@ -155,7 +174,7 @@ export function decodeHello(data: Uint8Array): Hello | null {
     const size = reader.uint8("length");
     const end = reader.offset + size;
     const least = LEAST_SIZES[type];
-    if (least === undefined || type === 0) {
+    if (least === undefined) {
       reader.bytes("value", size);
       continue;
     }
@@ -209,6 +228,9 @@ function readEntry(reader: ByteReader, type: number, size: number, hello: Hello)
       break;
     case TYPE_SEEN:
       hello.seen = readSession(reader);
+      break;
+    case TYPE_ALSO:
+      hello.also = readSession(reader);
       break;
   }
 }

@@ -12,7 +12,7 @@ import type { Result } from "./shims/node_test.ts";
 
 const { skip } = chromium;
 
-const FOLDERS = ["wire", "framing", "mesh", "router", "testing", "channel"];
+const FOLDERS = ["wire", "framing", "mesh", "call", "router", "testing", "channel"];
 
 /** What a page does not have. */
 const NOT_FOR_PAGES =

@@ -20,6 +20,8 @@ export interface Way {
   /** How long it takes, in ms: so long, and up to `jitter` longer, so that packets overtake. */
   delay: number;
   jitter: number;
+  /** How long each packet keeps the way busy, in ms: those behind it wait. @default {0} */
+  pace?: number;
   /** From when until when nothing arrives, in ms. */
   outage?: [from: number, to: number];
 }
@@ -55,7 +57,8 @@ export interface TransferReport {
   probes: number;
 }
 
-type Arrival = { number: number; frame: CallFrame } | { ack: Acknowledgement; asked: boolean };
+/** A packet that arrives. */
+type Arrival = { number: number; frame: CallFrame } | Acknowledgement | "probe";
 
 const EMPTY = new Uint8Array(0);
 
@@ -74,14 +77,20 @@ export function transfer(options: TransferOptions, random: () => number): Transf
   const report: TransferReport = { time: 0, takenAt: 0, sent: 0, acknowledgements: 0, probes: 0 };
   let [now, pushed, taken, freeAt] = [0, 0, 0, 0];
 
+  const freeFrom: Map<Way, number> = new Map();
+
   const travel = (way: Way, arrival: Arrival) => {
+    const start = Math.max(now, freeFrom.get(way) ?? 0) + (way.pace ?? 0);
+    freeFrom.set(way, start);
     if (way.outage !== undefined && now >= way.outage[0] && now < way.outage[1]) return;
     if (random() < way.loss) return;
     const copies = random() < way.duplication ? 2 : 1;
-    for (let i = 0; i < copies; i++) arrivals.add(now + way.delay + random() * way.jitter, arrival);
+    for (let i = 0; i < copies; i++) {
+      arrivals.add(start + way.delay + random() * way.jitter, arrival);
+    }
   };
 
-  const acknowledge = (asked: boolean) => {
+  const acknowledge = () => {
     const ack = receiving.acknowledge();
     const expected = indexOf(ack.next, taken);
     let held = expected - taken;
@@ -89,7 +98,7 @@ export function transfer(options: TransferOptions, random: () => number): Transf
     assert.ok(held >= 0 && held <= WINDOW, `${held} frames are held`);
     assert.equal(indexOf(ack.limit, expected), taken + WINDOW);
     report.acknowledgements++;
-    travel(back, { ack, asked });
+    travel(back, ack);
   };
 
   const send = () => {
@@ -100,7 +109,7 @@ export function transfer(options: TransferOptions, random: () => number): Transf
     for (let next; (next = sending.next(now)) !== null;) {
       if (next === "probe") {
         report.probes++;
-        travel(there, { ack: { next: 1, limit: 1, gaps: EMPTY }, asked: true });
+        travel(there, "probe");
         continue;
       }
       const { frame, number, last } = next;
@@ -119,7 +128,13 @@ export function transfer(options: TransferOptions, random: () => number): Transf
       freeAt = now + busy(taken++);
       if (taken === frames) report.takenAt = now;
     }
-    if (receiving.deadline <= now) acknowledge(false);
+    if (receiving.deadline <= now) acknowledge();
+  };
+
+  const arrive = (arrival: Arrival) => {
+    if (arrival === "probe") acknowledge();
+    else if ("frame" in arrival) receiving.receive(arrival.number, arrival.frame, now);
+    else sending.acknowledge(arrival.next, arrival.limit, arrival.gaps, now);
   };
 
   for (;;) {
@@ -128,16 +143,10 @@ export function transfer(options: TransferOptions, random: () => number): Transf
     if (taken === frames && sending.idle) break;
     const consumerAt = freeAt > now ? freeAt : Infinity;
     const next = Math.min(arrivals.next, sending.deadline, receiving.deadline, consumerAt);
-    assert.ok(next < limit, `it is not over at ${now} ms: ${taken} of ${frames} frames are taken`);
+    assert.ok(next < limit, `it is not over at ${now} ms: the consumer has ${taken} of ${frames}`);
     now = Math.max(now, next);
-    for (let arrival; (arrival = arrivals.take(now)) !== undefined;) {
-      if ("frame" in arrival) receiving.receive(arrival.number, arrival.frame, now);
-      else if (arrival.asked) acknowledge(false);
-      else {
-        const { next, limit, gaps } = arrival.ack;
-        sending.acknowledge(next, limit, gaps, now);
-      }
-    }
+    const arrival = arrivals.take(now);
+    if (arrival !== undefined) arrive(arrival);
   }
   report.time = now;
   return report;

@@ -73,6 +73,21 @@ for (const [what, message, code] of REFUSED) {
   });
 }
 
+test("decodeMessage() tells of every frame that is no packet, and keeps the others", () => {
+  const message = concat(
+    Uint8Array.of(0xdb, 1, 0xc0),
+    encodeFrame(PING.toBinary()),
+    encodeFrame(PING.toBinary().subarray(0, 5)),
+    encodeFrame(LOOKALIKE.toBinary()),
+    Uint8Array.of(0xdb, 0xc0),
+  );
+  const drops: string[] = [];
+  const packets = decodeMessage(message, true, ({ code }) => void drops.push(code));
+  assert.deepEqual(packets, [PING, LOOKALIKE]);
+  assert.deepEqual(drops, ["ERR_PACKET_FRAME", "ERR_PACKET_TRUNCATED", "ERR_PACKET_FRAME"]);
+  assert.throws(() => decodeMessage(message, true), PacketError);
+});
+
 test("decodeMessage() borrows its bytes: packets own theirs", () => {
   for (const message of [PING.toBinary(), encodeFrame(PING.toBinary()), utf8(PING.toJson())]) {
     const [packet] = decodeMessage(message, true);

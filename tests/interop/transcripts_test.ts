@@ -866,6 +866,7 @@ describe("the rules of what old peers bear notice", () => {
       maxFrame: 0,
       maxRoutes: 0,
       seen: "",
+      also: "",
     });
   const reply = { src: us, dst: "peer", nxt: "peer", ctx: 7, data: "pong" };
   const toUs = new Packet({ src: "peer", dst: us, srv: "ping", ctx: 7 });

@@ -203,11 +203,14 @@ test("what was not heard for a flood is not taken for gone: it is asked for once
   tellMany(me, 6_000);
   live(me, 20_000, [1]);
   flood(me);
-  me.wait(1_100);
-  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE));
+  assert(live(me, 5_000, [1]).includes("> 1: [resync 3]"));
+  flood(me);
+  me.wait(100); // Some of the answer is heard, and where it ends; the rest is not.
   tellMany(me, 6_000);
+  me.wait(100);
   me.tell(1, (frame) => frame.resync(0));
   assert.equal(me.routes().length, 6_001);
+  assert(live(me, 10_000, [1]).includes("> 1: [resync 3]"));
 });
 
 test("a digest takes nothing away, not even while everything is being told again", () => {

@@ -313,3 +313,29 @@ test("whoever knows the sender of a packet already is not told its news any soon
   const lines = carried(me, { src: "y", ...withHops(9) }, 3);
   assert.deepEqual(lines.map((effect) => effect.kind === "transmit" && effect.packet.net), [0]);
 });
+
+// ── what is told of drops ───────────────────────────────────────────────────
+
+test("whatever is not carried is told with its reason, and the link that it came over", () => {
+  const dropped = (effects: Effect[]) =>
+    effects.flatMap((effect) => effect.kind === "drop" ? [`${effect.reason} ${effect.link}`] : []);
+  const me = withX();
+  assert.deepEqual(dropped(carried(me, withHops(1))), ["hops 2"]);
+  assert.deepEqual(dropped(carried(me, { dst: "nowhere", ...withHops(9) })), ["no-route 2"]);
+  assert.deepEqual(dropped(carried(me, { dst: "", srv: "nothing" })), ["no-service 2"]);
+  for (let i = 0; i < 3; i++) carried(me, withHops(9, 5));
+  assert.deepEqual(dropped(carried(me, withHops(9, 5))), ["loop 2"]);
+  me.up(3, "old");
+  assert.deepEqual(dropped(carried(me, { dst: "old" }, 3)), ["loop 3"]);
+  me.tell(2, x(3, 6)); // Of no use, but there is hope,
+  me.tell(1, retractX);
+  for (let i = 0; i < 1_024; i++) carried(me, withHops(9));
+  assert.deepEqual(dropped(carried(me, withHops(9))), ["hold 2"]);
+  me.tell(2, retractX); // and now there is none.
+  const lost: string[] = [];
+  for (let i = 0; i < 30; i++) lost.push(...dropped(me.mesh.tick(me.now += 100)));
+  assert.deepEqual([lost.length, lost[0]], [1_024, "no-route 2"]);
+  const own = me.mesh.send(new Packet({ dst: "nowhere" }), me.now);
+  assert.deepEqual(dropped(own), ["no-route undefined"]);
+  assert.deepEqual(dropped(me.mesh.send(new Packet({ net: 1 }), me.now)), ["field undefined"]);
+});

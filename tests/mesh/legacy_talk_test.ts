@@ -70,7 +70,7 @@ test("Mesh originates packets as every old peer expects them", () => {
 test("Mesh repeats an unanswered query, with its own route, less and less often, then stops", () => {
   const me = new Script();
   me.offer("ping", 1);
-  me.mesh.linkUp(1, 0);
+  me.link(1);
   const times: number[] = [];
   for (; me.now < 80_000; me.now++) { // Until the first audit.
     const lines = me.wait(0);
@@ -84,7 +84,7 @@ test("Mesh repeats an unanswered query, with its own route, less and less often,
 test("Mesh does not repeat a query that was answered", () => {
   for (const answer of ["route", "service"] as const) {
     const me = new Script();
-    me.mesh.linkUp(1, 0);
+    me.link(1);
     if (answer === "route") me.route(1, "b", 1, "b");
     else me.service(1, "s", "b", 1);
     assert.deepEqual(me.wait(80_000), []);

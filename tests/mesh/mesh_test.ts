@@ -181,7 +181,7 @@ class Babble {
       instance: this.#origin(),
       session: this.#below(3).toString().padStart(16, "0"),
       ...{ keepalive: this.#below(99), dead: this.#below(99), role: this.#below(256) },
-      ...{ maxFrame: this.#below(9), maxRoutes: this.#below(9), seen: "" },
+      ...{ maxFrame: this.#below(9), maxRoutes: this.#below(9), seen: "", also: "" },
     });
     return this.#below(4) > 0 ? data : this.#damaged(data);
   }

@@ -150,6 +150,7 @@ test("fields, operations and versions that we do not know yet are skipped", () =
     maxFrame: 0,
     maxRoutes: 0,
     seen: "",
+    also: "",
   });
   hello[4] = 9; // A later version
   const later = Uint8Array.of(...hello, 0x55, 2, 1, 2); // with a field of its own.
@@ -191,19 +192,6 @@ test("a link to another router of our name is kept", () => {
 
 // ── the same router twice ───────────────────────────────────────────────────
 
-test("a second link to the same router is preferred until the first has proved alive", () => {
-  const me = new Script();
-  me.join(1, "b");
-  me.tell(1, (frame) => frame.route("x", 2, 7, 500));
-  me.wait(100);
-  const lines = me.join(2, "b");
-  assert.deepEqual(lines.at(-1), "! route b 1 b");
-  assert.equal(me.mesh.nextHop("b"), 2);
-  assert.equal(me.mesh.nextHop("x"), 1); // Nobody else offers it yet.
-  const [ping] = sent(me.wait(10));
-  assert.equal(ping, "> 1: [ping]");
-});
-
 test("an older link to the same router that does not answer within 3 s is closed", () => {
   const me = new Script();
   me.join(1, "b");
@@ -229,13 +217,6 @@ test("a number that nobody has asked for proves nothing", () => {
   const token = me.ping(1);
   me.tell(1, (frame) => frame.pong((token ^ 1) >>> 0));
   assert.deepEqual(me.wait(3_010).filter((line) => line.startsWith("close")), ["close 1"]);
-});
-
-test("a second router of one name, or another life of it, casts no doubt on the first", () => {
-  const me = new Script();
-  me.join(1, "b");
-  me.join(2, "b", { instance: LIFE + 5 });
-  assert.deepEqual(me.wait(5_000).filter((line) => /^close|ping/.test(line)), []);
 });
 
 test("a router that has begun a new life on its link is known by it on the next link", () => {

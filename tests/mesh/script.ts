@@ -7,7 +7,7 @@
 
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
-import type { MeshOptions } from "../../src/mesh/options.ts";
+import type { LinkSettings, MeshOptions } from "../../src/mesh/options.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
 import {
   CAP,
@@ -35,17 +35,27 @@ export class Script {
     this.mesh = new Mesh("me", seededRandom(1), { incarnation: LIFE, ...options });
   }
 
+  /** A link comes up. Nobody asks old peers whether they live, unless the test says so. */
+  link(link: number, settings: LinkSettings = {}): string[] {
+    return log(this.mesh.linkUp(link, this.now, { keepalive: Infinity, ...settings }));
+  }
+
   /** A link comes up; its neighbour, an old peer, asks, and says its name if it has one. */
-  up(link: number, name: string = ""): string[] {
-    const lines = log(this.mesh.linkUp(link, this.now));
+  up(link: number, name: string = "", settings: LinkSettings = {}): string[] {
+    const lines = this.link(link, settings);
     lines.push(...this.query(link));
     if (name !== "") lines.push(...this.route(link, name, 1, name));
     return lines;
   }
 
   /** A link comes up; its neighbour is of our kind, says hello and tells its own route. */
-  join(link: number, name: string, hello: Partial<Hello> = {}): string[] {
-    const lines = log(this.mesh.linkUp(link, this.now));
+  join(
+    link: number,
+    name: string,
+    hello: Partial<Hello> = {},
+    settings: LinkSettings = {},
+  ): string[] {
+    const lines = this.link(link, settings);
     lines.push(...this.hello(link, name, hello));
     lines.push(...this.tell(link, (frame) => frame.route(name, 1, 1, hello.instance ?? LIFE)));
     return lines;
@@ -64,6 +74,7 @@ export class Script {
       maxFrame: 4_096,
       maxRoutes: 10_000,
       seen: "",
+      also: "",
       ...hello,
     });
     return this.hear(link, { net: 3, data });
@@ -173,7 +184,7 @@ export function log(effects: Effect[]): string[] {
       case "deliver":
         return `deliver ${describe(effect.packet)}`;
       case "drop":
-        return `drop ${effect.error.code}`;
+        return `drop ${effect.error.code}${effect.count ? ` x${effect.count}` : ""}`;
       case "route": {
         const { address, cost, via } = effect.route;
         return `! route ${address} ${effect.held ? "held" : `${cost} ${via}`.trimEnd()}`;

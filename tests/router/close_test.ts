@@ -27,6 +27,7 @@ const HELLO: Hello = {
   maxFrame: 0,
   maxRoutes: 0,
   seen: "",
+  also: "",
 };
 
 test("Router.signal aborts once the router begins to close", { timeout: 10_000 }, async () => {

@@ -46,12 +46,15 @@ class Peer {
     });
   }
 
-  /** Opens one; on a port that others may share, if it is to. */
-  static open(port: number = 0, reuseAddr: boolean = false): Promise<Peer> {
+  /** Opens one, on a port of its own unless it is to share it. */
+  static open(
+    port: number = 0,
+    { address = LOCAL, reuseAddr = false }: { address?: string; reuseAddr?: boolean } = {},
+  ): Promise<Peer> {
     return new Promise((resolve, reject) => {
       const socket = createSocket({ type: "udp4", reuseAddr });
       socket.once("error", reject);
-      socket.bind({ port, address: LOCAL }, () => resolve(new Peer(socket)));
+      socket.bind({ port, address }, () => resolve(new Peer(socket)));
     });
   }
 
@@ -116,9 +119,9 @@ async function sendUntil(
   let isHeard = false;
   const done = () => void (isHeard = true);
   heard.then(done, done);
-  while (!isHeard) {
+  for (let pause = 1; !isHeard; pause++) {
     await peer.send(port, text);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setTimeout(resolve, pause)); // It has more and more time for it.
   }
 }
 
@@ -381,16 +384,26 @@ test("announce() throws what the interfaces throw at first, and leaves nothing b
   assert.equal(controller.listening, 0);
 });
 
+test("announce() broadcasts to programs on this machine", { timeout }, async () => {
+  const peer = await Peer.open(0, { address: "0.0.0.0" });
+  const interfaces = () => [{ address: LOCAL, broadcast: "127.255.255.255" }];
+  const beacon = await announce("tcp+aln://[::]:8081", { port: peer.port, interfaces });
+  assert.equal(await peer.next(), "tcp+aln://127.0.0.1:8081");
+  await beacon.close();
+  await peer.close();
+});
+
 test("announce() reaches those who listen though others do not", { timeout }, async () => {
   const peer = await Peer.open();
   const nobody = { address: LOCAL, broadcast: "127.0.0.2" };
-  const interfaces = () => [nobody, nobody, loopback(), nobody, loopback()];
-  const beacon = await announce("tcp+aln://hub:8081", {
-    port: peer.port,
-    interval: 1,
-    interfaces,
-  });
-  for (let i = 0; i < 6; i++) assert.equal(await peer.next(), "tcp+aln://hub:8081");
+  const texts = [loopback(LAN), loopback("198.51.100.1")];
+  const interfaces = () => texts.flatMap((one) => [nobody, nobody, one, nobody]);
+  const options = { port: peer.port, interval: 60_000, interfaces }; // Once is enough.
+  const beacon = await announce("tcp+aln://0.0.0.0:8081", options);
+  assert.deepEqual([await peer.next(), await peer.next()].sort(), [
+    "tcp+aln://192.0.2.7:8081",
+    "tcp+aln://198.51.100.1:8081",
+  ]);
   await beacon.close();
   await peer.close();
 });
@@ -490,7 +503,7 @@ test("discover() gives each URL of other peers once, and none that is not one", 
 });
 
 test("announce() and discover() use port 8082, as the existing peers", { timeout }, async () => {
-  const peer = await Peer.open(8_082, true);
+  const peer = await Peer.open(8_082, { reuseAddr: true });
   const beacon = await announce("tcp+aln://hub:1", { interfaces: () => [loopback()] });
   assert.equal(await peer.next(), "tcp+aln://hub:1");
   await beacon.close();

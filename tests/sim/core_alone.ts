@@ -89,7 +89,7 @@ function hello(link: number): Uint8Array {
   return encodeHello({
     ...{ caps: CAP.seq | CAP.bulk | CAP.hops, address: `neighbour-${link}`, instance: LIFE },
     ...{ session: `${link}`.padStart(16, "0"), keepalive: 10, dead: 30, role: 0 },
-    ...{ maxFrame: 4_096, maxRoutes: 10_000, seen: "" },
+    ...{ maxFrame: 4_096, maxRoutes: 10_000, seen: "", also: "" },
   });
 }
 

@@ -35,6 +35,7 @@ export function helloOf(address: string): Packet {
     maxFrame: 0,
     maxRoutes: 0,
     seen: "",
+    also: "",
   });
   return new Packet({ net: 3, data });
 }

@@ -8,6 +8,12 @@
 import { utf8Size } from "../../src/wire/bytes.ts";
 import type { Hello } from "../../src/wire/hello.ts";
 import type { LinkFrameVisitor } from "../../src/wire/link_frame.ts";
+import {
+  type LinkAuthMessage,
+  linkChallenge,
+  NONCE_SIZE,
+  PROOF_SIZE,
+} from "../../src/wire/link_auth.ts";
 import { Packet } from "../../src/wire/packet.ts";
 import type { Trailer } from "../../src/wire/trailer.ts";
 import { toHex } from "../wire/hex.ts";
@@ -139,7 +145,22 @@ export function randomHello(chance: Chance): Hello {
     maxFrame: randomNumber(chance, 0xffff),
     maxRoutes: randomNumber(chance, 0xffff_ffff),
     seen: chance.oneIn(2) ? session() : "",
+    also: chance.oneIn(2) ? session() : "",
   };
+}
+
+/** One message of a handshake. */
+export function randomLinkAuth(chance: Chance): LinkAuthMessage {
+  const challenge = linkChallenge({
+    flags: chance.upTo(255),
+    nonce: randomBytes(chance, NONCE_SIZE),
+    address: randomName(chance) || "a",
+  });
+  return chance.pick<LinkAuthMessage>([
+    { kind: "challenge", challenge },
+    { kind: "proof", challenge, mac: Uint8Array.from(randomBytes(chance, PROOF_SIZE)) },
+    { kind: "refusal", reason: chance.upTo(255) },
+  ]);
 }
 
 /** One record of a link frame: which, and its values in order. */

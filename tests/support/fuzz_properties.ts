@@ -14,6 +14,7 @@ import {
   encodeServiceAdvert,
 } from "../../src/wire/adverts.ts";
 import { decodeHello, encodeHello } from "../../src/wire/hello.ts";
+import { decodeLinkAuth, encodeLinkAuth } from "../../src/wire/link_auth.ts";
 import { LinkFrameWriter } from "../../src/wire/link_frame.ts";
 import { Packet } from "../../src/wire/packet.ts";
 import { decodePacket } from "../../src/wire/packet_codec.ts";
@@ -29,6 +30,7 @@ import {
   randomBytes,
   randomCuts,
   randomHello,
+  randomLinkAuth,
   randomLinkRecord,
   randomPacket,
   randomTrailer,
@@ -197,7 +199,7 @@ export function codecsSurvive(seed: number): void {
   }
 }
 
-/** Hellos and trailers come back as they were, and damaged ones give `PacketError` or a value. */
+/** Hellos, proofs and trailers come back as they were, and damaged ones give `PacketError` or a value. */
 export function greetingsSurvive(seed: number): void {
   const chance = new Chance(seed);
   const hello = randomHello(chance);
@@ -216,6 +218,14 @@ export function greetingsSurvive(seed: number): void {
     input = mutateBytes(chance, input);
     const read = decodeTrailer(input); // Never throws: it may be anything that follows a packet.
     if (read !== null) assert.deepEqual(decodeTrailer(encodeTrailer(read)), read);
+    const message = randomLinkAuth(chance);
+    input = encodeLinkAuth(message);
+    assert.deepEqual(decodeLinkAuth(input), message);
+    const broken = input = mutateBytes(chance, input);
+    onlyPacketErrors(() => {
+      const read = decodeLinkAuth(broken);
+      if (read !== null) assert.deepEqual(decodeLinkAuth(encodeLinkAuth(read)), read);
+    });
   } catch (error) {
     throw new FuzzFailure("greetingsSurvive", seed, input, error);
   }

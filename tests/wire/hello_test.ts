@@ -17,6 +17,7 @@ const LEAST: Hello = {
   maxFrame: 0,
   maxRoutes: 0,
   seen: "",
+  also: "",
 };
 const LEAST_BYTES = hex(
   "414c4e58 01" + "0104 00000003" + "0203 687562" + "0304 01020304" + "0408 00112233445566ff",
@@ -30,10 +31,14 @@ const FULL: Hello = {
   maxFrame: 4_096,
   maxRoutes: 10_000,
   seen: "ffeeddccbbaa9988",
+  also: "0123456789abcdef",
 };
 const FULL_BYTES = concat(
   LEAST_BYTES,
-  hex("0504 000a 0023" + "0601 0a" + "0706 1000 00002710" + "0808 ffeeddccbbaa9988"),
+  hex(
+    "0504 000a 0023" + "0601 0a" + "0706 1000 00002710" + "0808 ffeeddccbbaa9988" +
+      "0b08 0123456789abcdef",
+  ),
 );
 
 /** The bytes of a hello with other entries in it. */
@@ -51,9 +56,9 @@ test("encodeHello() writes the layout exactly, and leaves out what says nothing"
   assert.equal(toHex(encodeHello(FULL)), toHex(FULL_BYTES));
 });
 
-test("encodeHello() takes at most 56 bytes and the address", () => {
+test("encodeHello() takes at most 66 bytes and the address", () => {
   const longest = { ...FULL, address: "a".repeat(255) };
-  assert.equal(encodeHello(longest).length, 56 + 255);
+  assert.equal(encodeHello(longest).length, 66 + 255);
   assert.deepEqual(decodeHello(encodeHello(longest)), longest);
 });
 
@@ -91,6 +96,7 @@ test("encodeHello() refuses values that do not fit", () => {
     { maxFrame: 65_536 },
     { maxRoutes: 2 ** 32 },
     { seen: "x" },
+    { also: "x" },
   ];
   for (const values of bad) {
     const hello = { ...LEAST, ...values } as Hello;
@@ -141,13 +147,16 @@ test("decodeHello() ignores what a later version adds to a value", () => {
     "0602 0a aa",
     "0708 1000 00002710 aaaa",
     "0809 ffeeddccbbaa9988 aa",
+    "0b09 0123456789abcdef aa",
   );
   assert.deepEqual(decodeHello(bytes), FULL);
 });
 
 test("decodeHello() refuses a value that is shorter than its type needs", () => {
   const short = ["0103 000003", "0200", "0303 010203", "0407 00112233445566", "0503 000a00"];
-  for (const entry of [...short, "0600", "0705 1000000027", "0807 ffeeddccbbaa99"]) {
+  for (
+    const entry of [...short, "0600", "0705 1000000027", "0807 ffeeddccbbaa99", "0b07 01234567"]
+  ) {
     const bytes = helloOf(entry, CAPS, ADDRESS, INSTANCE, SESSION);
     assert.throws(() => decodeHello(bytes), { code: "ERR_PACKET_TRUNCATED", offset: 5 }, entry);
   }
@@ -170,7 +179,7 @@ test("decodeHello() refuses an address that is not UTF-8", () => {
 });
 
 test("decodeHello() cut at any byte throws PacketError, or misses the entries cut off", () => {
-  const ends = [0, 6, 9, 17].map((size) => LEAST_BYTES.length + size); // Between two entries.
+  const ends = [0, 6, 9, 17, 27].map((size) => LEAST_BYTES.length + size); // Between two entries.
   for (let size = 0; size < FULL_BYTES.length; size++) {
     const cut = FULL_BYTES.subarray(0, size);
     if (size < 4) assert.equal(decodeHello(cut), null);

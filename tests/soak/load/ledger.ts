@@ -64,10 +64,10 @@ export class Ledger {
 
   /** Makes a call, sees how it ends, and never rejects. */
   async attempt<Answer>(site: Site, attempt: Attempt<Answer>): Promise<Outcome<Answer>> {
-    const { kind, timeout, signal } = attempt;
+    const { kind, timeout, signal, grace = 0 } = attempt;
     const started = site.clock.now();
     const over = started + timeout;
-    const open: Open = { kind, due: over + (attempt.grace ?? 0) };
+    const open: Open = { kind, due: over + grace };
     this.#open.add(open);
     const outcome = await this.#outcome(attempt);
     this.#open.delete(open);
@@ -79,7 +79,7 @@ export class Ledger {
       const after = (done - started).toFixed(1);
       this.tally.violation(`${what}: timed out after ${after} ms, not ${timeout} ms`);
     }
-    const late = await site.lateness(open.due, done);
+    const late = await site.lateness(over, done) - grace;
     if (late > SLACK) {
       this.tally.violation(
         `${what}: ended as "${outcome.how}" ${late.toFixed(1)} ms late, of ${timeout} ms`,

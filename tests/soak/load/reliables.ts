@@ -14,7 +14,7 @@ import { impatience, someone, token } from "./tokens.ts";
 export const LONGEST = 80_000;
 
 /** Messages in a row, at most. */
-const MAX_MESSAGES = 8;
+const MAX_MESSAGES = 4;
 
 /** Messages that each application remembers. */
 const MEMORY = 5_000;

@@ -20,7 +20,7 @@ import type { World } from "./world.ts";
 const FIRST_INCARNATION = 60_000_000;
 
 /** How long an application rests between two things that it does, on average, in ms. */
-const PAUSE = 250;
+const PAUSE = 400;
 
 /** Links come back after at most so long, in ms. */
 const MAX_DIAL_DELAY = 4_000;
