@@ -23,7 +23,7 @@ process.on("SIGINT", onInterrupt);
 
 const router = new Router(`asker-${crypto.randomUUID().slice(0, 4)}`);
 try {
-  router.addChannel(await connect(front, { signal: stop.signal }));
+  router.addChannel(await connect(front));
   const words = answer(router, question, {
     signal: stop.signal,
     onWorker: (name) => console.error(`${name} answers`),

@@ -9,7 +9,7 @@
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
-import { nextSequence, seconds } from "./sequence.ts";
+import { nextSequence } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
 
 /** Keeps the services that can be used in step with routes and records. */
@@ -90,16 +90,18 @@ export class ServicePlane {
     }
   }
 
-  /** It has told all again: what it has left out, where it still leads, is gone. */
+  /**
+   * It has told all again: what it has left out, where it still leads, is gone. That is no removal,
+   * which only the host's own word can be: it may not have heard of it yet, though others had.
+   */
   settle(neighbour: Neighbour, now: number): void {
-    const { routes } = this.#core;
+    const { routes, records } = this.#core;
     const gone = [...neighbour.staleServices];
     neighbour.staleServices.clear();
     for (const record of gone) {
       const host = routes.get(record.host);
       if (host?.selected !== neighbour || host.origin !== record.origin) continue;
-      record.load = 0;
-      record.goneAt = seconds(now);
+      records.forget(record);
       this.refresh(host, now);
     }
   }

@@ -133,6 +133,11 @@ export class ServiceRecords {
     return record;
   }
 
+  /** Forgets a record as if nobody had told it: if it is told once more, it is believed. */
+  forget({ host, origin, name }: ServiceRecord): void {
+    if (this.#hosts.get(host)?.get(origin)?.records.delete(name)) this.#size--;
+  }
+
   /** Forgets what the earlier lives of a host have said. */
   supersede(host: string, origin: number): void {
     const words = this.#hosts.get(host);

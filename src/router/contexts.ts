@@ -9,17 +9,18 @@ import { MAX_CONTEXT_ID } from "../wire/limits.ts";
 /** Hands out context ids and remembers who waits on each. Pure state; chance is injected. */
 export class ContextTable<Owner> {
   readonly #owners: Map<number, Owner> = new Map();
-  readonly #random: () => number;
   readonly #limit: number;
+  #next: number;
 
   /**
    * Constructs a new instance.
    *
-   * @param random Uniform over [0, 1), such as `Math.random`.
+   * @param random Uniform over [0, 1), such as `Math.random`: where ids begin, so that replies to an
+   *   earlier life of the router find nobody.
    * @param limit Contexts open at once; far fewer than there are ids, so that probes stay short.
    */
   constructor(random: () => number, limit: number = 16_384) {
-    this.#random = random;
+    this.#next = 1 + Math.floor(random() * MAX_CONTEXT_ID);
     this.#limit = limit;
   }
 
@@ -39,9 +40,10 @@ export class ContextTable<Owner> {
     if (this.#owners.size >= this.#limit) {
       throw new RangeError(`Cannot open context: all ${this.#limit} are in use`);
     }
-    // A random start, so that a late reply to a closed context finds nobody, not the next caller.
-    let id = 1 + Math.floor(this.#random() * MAX_CONTEXT_ID);
+    // In turn, so that a late reply to a closed context finds nobody, not the next caller.
+    let id = this.#next;
     while (this.#owners.has(id)) id = (id % MAX_CONTEXT_ID) + 1;
+    this.#next = (id % MAX_CONTEXT_ID) + 1;
     this.#owners.set(id, owner);
     return id;
   }

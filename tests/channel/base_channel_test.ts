@@ -16,6 +16,10 @@ class StuckChannel extends BaseChannel<Packet> {
   readonly shuts: unknown[] = [];
   /** What the transport has taken bit by bit. */
   moved: number = 0;
+  /** How often something was queued. */
+  flushes: number = 0;
+  /** Whether it takes its time to end for a reason. */
+  lingers: boolean = false;
 
   protected override encode(packet: Packet): Packet {
     return packet;
@@ -23,13 +27,15 @@ class StuckChannel extends BaseChannel<Packet> {
   protected override sizeOf(packet: Packet): number {
     return 1 + packet.data.length;
   }
-  protected override flush(): void {}
+  protected override flush(): void {
+    this.flushes++;
+  }
   protected override progress(): number {
     return this.moved;
   }
   protected override shut(reason?: unknown): void {
     this.shuts.push(reason);
-    if (reason !== undefined) this.finish(reason);
+    if (reason !== undefined && !this.lingers) this.finish(reason);
   }
 
   /** Takes one, and lets it be on its way. */
@@ -254,7 +260,7 @@ function overflow(policy: OverflowPolicy, names: string) {
   const accepted = [...names].map((name) => channel.send(named(name)));
   const left: string[] = [];
   for (let packet; (packet = channel.take()) !== undefined;) left.push(packet.srv);
-  return { accepted, told, left };
+  return { accepted, told, left, flushes: channel.flushes };
 }
 
 test("ChannelOptions.overflow says what becomes of data when the queue is full", () => {
@@ -263,21 +269,25 @@ test("ChannelOptions.overflow says what becomes of data when the queue is full",
     accepted: [true, true, false, false],
     told: [],
     left: ["a", "b"],
+    flushes: 3,
   });
   assert.deepEqual(overflow("drop-newest", "abcd"), {
     accepted: [true, true, true, true],
     told: [full("c"), full("d")],
     left: ["a", "b"],
+    flushes: 3,
   });
   assert.deepEqual(overflow("drop-oldest", "abcd"), {
     accepted: [true, true, true, true],
     told: [full("a"), full("b")],
     left: ["c", "d"],
+    flushes: 5,
   });
   assert.deepEqual(overflow("close", "abcd"), {
     accepted: [true, true, false, false],
     told: ["ERR_CHANNEL_CLOSED null 2"],
     left: [],
+    flushes: 3,
   });
 });
 
@@ -326,6 +336,16 @@ test("BaseChannel.close() tells at once of all packets that were not sent", () =
     else channel.close(new Error("cut"));
     assert.deepEqual(told, ["ERR_CHANNEL_CLOSED null 2", "closed"]);
   }
+});
+
+test("BaseChannel.close() for a reason sends nothing more, though its end takes a while", () => {
+  const channel = new StuckChannel();
+  const told = drops(channel);
+  channel.lingers = true;
+  channel.send(named("a"));
+  channel.close(new Error("cut"));
+  assert.deepEqual([told, channel.take()], [["ERR_CHANNEL_CLOSED null 1"], undefined]);
+  channel.end();
 });
 
 test("BaseChannel.counters count what came, and what the transport has taken", () => {
@@ -385,9 +405,14 @@ test("BaseChannel does not close while what waits moves, however slowly, or noth
     assert.deepEqual([idle.isOpen, slow.isOpen, line.isOpen], [true, true, true]);
     tick(10_000); // It is seen after 8 s, or up to 2 s later.
     assert.deepEqual([idle.isOpen, slow.isOpen, line.isOpen], [true, false, false]);
-    idle.send(packet); // Only from now on.
-    tick(7_999);
-    assert.equal(idle.isOpen, true);
+    for (const wait of [6_000, 7_999]) { // Each time only from then on.
+      idle.send(packet);
+      tick(wait);
+      assert.equal(idle.isOpen, true);
+      if (wait === 7_999) break;
+      idle.empty();
+      tick(10_000);
+    }
     tick(1);
     assert.equal(idle.isOpen, false);
   });

@@ -94,6 +94,23 @@ test("services that a neighbour leaves out when it tells all again are gone", ()
   assert.deepEqual(me.services(), ["ping@b 1"]);
 });
 
+test("a service that a neighbour leaves out as it has not heard of it yet is no removal", () => {
+  const me = two();
+  me.tell(1, (frame) => frame.route("x", 2, 7, X));
+  me.tell(2, (frame) => frame.service("x", "echo", 5, X, 1)); // By the longer way, but faster.
+  assert.deepEqual(me.services(), ["echo@x 5"]);
+  for (let i = 0; i < 2; i++) digest(me, 9);
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE) && frame.route("x", 2, 7, X));
+  assert.deepEqual(me.tell(1, (frame) => frame.resync(0)), ["! service echo@x 0"]);
+  assert.deepEqual(me.wait(200).filter((line) => line.includes("echo@x 0")), []);
+  me.down(2);
+  me.join(2, "d"); // Whoever comes now is told of no removal, either.
+  assert.deepEqual(me.wait(200).filter((line) => line.includes("echo")), []);
+  assert.deepEqual(me.tell(1, (frame) => frame.service("x", "echo", 5, X, 1)), [
+    "! service echo@x 5",
+  ]);
+});
+
 test("a neighbour whose digest differs twice is asked to tell all again", () => {
   const me = two();
   me.tell(1, x(2));

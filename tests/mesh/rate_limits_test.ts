@@ -122,6 +122,30 @@ test("packets without a limit are carried, however many", () => {
   }
 });
 
+test("who floods us with changes is asked again when the flood is over, not in its midst", () => {
+  const me = bounded({});
+  let i = 0;
+  const change = () => me.service(1, "s", "b", 1 + i++ % 50_000);
+  for (let k = 0; k < 25_000; k++) change();
+  const during = pour(me, 1_000, 5, change); // Twice what is followed.
+  assert.equal(during.includes("> 1: query"), false);
+  assert.equal(me.wait(900).includes("> 1: query"), false);
+  assert.equal(me.wait(1_100).includes("> 1: query"), true);
+});
+
+test("of our own kind, what is lost of a frame that says too much is asked for", () => {
+  const me = new Script();
+  me.join(1, "b");
+  me.wait(1_000);
+  const tell = (name: string, count: number) =>
+    me.tell(1, (frame) => {
+      for (let k = 0; k < count; k++) frame.route(`${name}${k % 5}`, 2 + k % 2, 7, X);
+    });
+  for (let i = 1; i < BURST / 100; i++) assert.deepEqual(drops(tell("x", 100)), []);
+  assert.deepEqual(drops(tell("y", 200)), ["drop ERR_CHANNEL_PROTOCOL"]); // The second half of it.
+  assert(live(me, 20_000, [1]).includes("> 1: [resync 3]"));
+});
+
 test("of our own kind, frames beyond the limit are dropped whole, and all is asked for again", () => {
   const me = new Script();
   me.join(1, "b");
@@ -133,12 +157,13 @@ test("of our own kind, frames beyond the limit are dropped whole, and all is ask
       for (let k = 0; k < 100; k++) frame.route("x", 2 + k % 2, 7, X);
     }));
   }
-  lines.push(...me.tell(1, (frame) => frame.route("lost", 2, 7, X)));
+  lines.push(...me.tell(1, (frame) => frame.route("lost", 2, 7, X) && frame.ping(7)));
   assert.deepEqual(drops(lines), ["drop ERR_CHANNEL_PROTOCOL"]);
   const after = live(me, 30_000, [1, 2]);
   const asked = after.filter((line) => line.includes("resync"));
   assert.deepEqual(drops(after), ["drop ERR_CHANNEL_PROTOCOL x100"]); // Frames.
   assert.deepEqual(asked, ["> 1: [resync 3]"]);
+  assert.equal(after.some((line) => line.includes("pong 7")), false); // Unread, all of it.
   me.tell(1, (frame) => frame.route("lost", 2, 7, X));
   assert(me.routes().includes("lost 2 b"));
 });

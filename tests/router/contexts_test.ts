@@ -25,6 +25,17 @@ test("ContextTable.open() steps past ids in use, whatever chance says", () => {
   assert.deepEqual([highest.open("a"), highest.open("b")], [65_535, 1]);
 });
 
+test("ContextTable.open() gives an id again only when all others have been given", () => {
+  const table = new ContextTable<string>(seededRandom(1));
+  const ids = new Set<number>();
+  for (let i = 0; i < 65_535; i++) {
+    const id = table.open("one");
+    ids.add(id);
+    table.release(id);
+  }
+  assert.equal(ids.size, 65_535);
+});
+
 test("ContextTable.open() refuses more than its limit", () => {
   const table = new ContextTable<string>(() => 0, 2);
   table.open("a");
@@ -33,7 +44,7 @@ test("ContextTable.open() refuses more than its limit", () => {
   assert.throws(() => table.open("c"), full);
   table.release(id);
   table.release(id);
-  assert.deepEqual([table.size, table.get(id), table.open("c"), table.size], [1, undefined, id, 2]);
+  assert.deepEqual([table.size, table.get(id), table.open("c"), table.size], [1, undefined, 3, 2]);
   table.clear();
   assert.equal(table.size, 0);
 });

@@ -389,3 +389,23 @@ test("Router.waitForService() fails when the router closes, and afterwards", {
   ]);
   assert.equal(controller.listening, 0);
 });
+
+test("Registration leaves no timer behind when calls end after it has been disposed of", {
+  timeout: 10_000,
+}, async () => {
+  const { routers: [a, b], clock } = await chain(["a", "b"]);
+  const replies: (() => void)[] = [];
+  const handler = (_packet: unknown, reply: () => unknown) => void replies.push(() => reply());
+  const registration = b.registerService("work", handler, { followCalls: true });
+  await clock.rest();
+  await clock.pass(60_000); // Whatever the mesh still had to do is done.
+  const idle = clock.pending;
+  const calls = [1, 2, 3].map(() => a.request("work"));
+  await turn();
+  registration[Symbol.dispose]();
+  await clock.pass(1_500); // What had to be told is told.
+  for (const reply of replies) reply();
+  await Promise.all(calls);
+  assert.deepEqual([replies.length, registration.calls, clock.pending], [3, 0, idle]);
+  await Promise.all([a.close(), b.close()]);
+});

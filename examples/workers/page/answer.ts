@@ -10,8 +10,8 @@ import { CallError, type Router, UnreachableError } from "../../../mod.ts";
 /** Workers that may fail before the question is taken for the reason. */
 const MAX_FAILURES = 5;
 
-/** How long to wait for a worker, in ms. */
-const PATIENCE = 10_000;
+/** How long to wait until there is a worker, in ms. */
+const PATIENCE = 5_000;
 
 /** Options of {@linkcode answer}. */
 export interface AnswerOptions {
@@ -34,9 +34,7 @@ export async function* answer(
 ): AsyncGenerator<string, void> {
   let from = 0;
   for (let failures = 0;;) {
-    await router.waitForService("llm", {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
-    });
+    await someWorker(router, signal);
     try {
       let worker = "";
       // Answers differ in length, workers tell their load: the best case for two choices.
@@ -54,6 +52,15 @@ export async function* answer(
       if (signal.aborted || !isLoss(error) || ++failures > MAX_FAILURES) throw error;
       onRetry(error);
     }
+  }
+}
+
+async function someWorker(router: Router, signal: AbortSignal): Promise<void> {
+  const late = AbortSignal.timeout(PATIENCE);
+  try {
+    await router.waitForService("llm", { signal: AbortSignal.any([signal, late]) });
+  } catch (error) {
+    throw late.aborted ? new Error("Cannot ask: there is no worker") : error;
   }
 }
 
