@@ -29,7 +29,7 @@ const router = new Router(address, { networkKey: networkKey() });
 process.exitCode = 1; // Unless we hear of another.
 try {
   await dial(router, hub, { maxAttempts: 1 }).connected();
-  const patience = AbortSignal.timeout(5_000);
+  const patience = AbortSignal.timeout(2_000);
   await router.waitForService(service, { signal: patience }).catch(() => {}); // The call says so.
   const output = router.stream(service, "", { dst, idle: Infinity, signal: stop.signal });
   for await (const packet of output) {
