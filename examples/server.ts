@@ -13,6 +13,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { Router } from "../mod.ts";
 import { dial, listen, type UrlListener } from "../src/runtime/net.ts";
+import { printable } from "./printable.ts";
 import { readProjectFile, serveFile } from "./static_files.ts";
 
 const USAGE = `usage: server.ts [--address NAME] [--tcp PORT] [--http PORT] [--host HOST]
@@ -48,8 +49,7 @@ router.registerService("log", (packet, reply) => {
 
 function say(what: string, text: string): void {
   const time = new Date().toTimeString().slice(0, 8);
-  // deno-lint-ignore no-control-regex -- What peers say must not steer the terminal.
-  console.log(`${time} ${what.padEnd(8)} ${text.replace(/[\x00-\x1f\x7f-\x9f]/g, "·")}`);
+  console.log(`${time} ${what.padEnd(8)} ${printable(text)}`);
 }
 
 router.addEventListener("channel", ({ open, reason }) => {

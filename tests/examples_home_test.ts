@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ReplyStream } from "../mod.ts";
 import { guest, startExample, startHub, TIMEOUT, upgradeStatus } from "./support/examples.ts";
+import { freePort } from "./support/process.ts";
 import { runtimes } from "./support/process_runtimes.ts";
 
 const HUB = "examples/home/hub.ts";
@@ -26,10 +27,14 @@ for (const runtime of runtimes) {
 
   describe(`examples/home/ in ${label}`, () => {
     test("a sensor says what it measures, and again when the hub comes back", network, async () => {
-      const hub = await startHub(HUB, runtime);
+      const tcp = `${await freePort()}`;
+      const url = `tcp+aln://127.0.0.1:${tcp}`;
+      await using sensor = startExample(SENSOR, runtime, "garden", "-3", url);
+      await sensor.errorLine(/^garden: /); // It is there before the hub.
+      const hub = await startHub(HUB, runtime, { tcp });
       await using _ = hub.program;
-      await using sensor = startExample(SENSOR, runtime, "garden", "-3", hub.tcp);
       await hub.program.line(/^garden is here$/);
+      await sensor.line(/^garden joined /);
       await using visitor = await guest("visitor", hub.tcp);
       assert.equal(await visitor.waitForService("temperature"), "garden");
       const before = values(visitor.stream("temperature", "watch"));
@@ -38,10 +43,11 @@ for (const runtime of runtimes) {
       assert.notEqual(await next(before), shown);
       assert.match((await visitor.request("temperature")).text(), /^-\d\.\d °C$/);
 
+      const { lines } = sensor;
       hub.program.signal("SIGKILL");
-      await sensor.errorLine(/^garden: /);
-      const again = await startHub(HUB, runtime, { tcp: new URL(hub.tcp).port });
+      const again = await startHub(HUB, runtime, { tcp });
       await using __ = again.program;
+      await sensor.line(/^garden joined /, lines);
       await using other = await guest("other", again.tcp);
       await other.waitForService("temperature");
       assert.match(await next(values(other.stream("temperature", "watch"))), /^-\d\.\d °C$/);

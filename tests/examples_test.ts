@@ -8,7 +8,7 @@ import { Router } from "../mod.ts";
 import { connect } from "../src/runtime/net.ts";
 import { rawStatus, shownCommands, TIMEOUT } from "./support/examples.ts";
 import { freeLowPort, freeUdpPort } from "./support/free_ports.ts";
-import { freePort, Program, ready, startServer } from "./support/process.ts";
+import { freePort, Program, ready, ROOT, startServer } from "./support/process.ts";
 import { deno, runtimes } from "./support/process_runtimes.ts";
 
 for (const runtime of runtimes) {
@@ -61,35 +61,6 @@ for (const runtime of runtimes) {
         const { code, stdout, stderr } = await program.ended();
         assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
         assert.match(stderr, /^Cannot ping \S+: .+\nIs a server running there\? .+\n$/);
-      }
-    });
-  });
-
-  describe(`examples/edge.ts in ${label}`, () => {
-    test("offers uptime, and again when the server comes back", network, async () => {
-      const [shown] = shownCommands("examples/edge.ts", runtime);
-      const port = await freePort();
-      await using program = new Program(...shown!.slice(0, -1), `ws://127.0.0.1:${port}`);
-      await program.errorLine(/connection failed$/); // It is there before the server.
-      let from = 0;
-      for (const address of ["hub", "hub-again"]) {
-        const hub = await startServer(address, { http: port });
-        await using _ = hub.program;
-        const [, edge] = await program.line(/^(edge-\w{4}) joined ws:/, from);
-        from = program.lines;
-        await using router = new Router("guest");
-        await connectTo(router, hub.tcp);
-        assert.equal(await router.waitForService("uptime"), edge);
-        assert.match((await router.request("uptime")).text(), /^\d+\.\d s$/);
-        assert.deepEqual(router.serviceAddresses("uptime"), [edge]);
-        if (address === "hub-again") {
-          program.signal("SIGINT");
-          assert.equal((await program.ended()).code, 0);
-          await hub.program.line(new RegExp(` route +${edge} lost$`));
-        } else {
-          hub.program.signal("SIGKILL");
-          await program.line(/^lost ws:/);
-        }
       }
     });
   });
@@ -406,6 +377,30 @@ for (const runtime of runtimes) {
     );
   });
 }
+
+describe("examples/README.md", () => {
+  const readme = Deno.readTextFileSync(`${ROOT}examples/README.md`);
+
+  test("shows the commands that the headers show", () => {
+    const commands = [...readme.matchAll(/^deno (.+ (examples\/\S+\.ts))/gm)];
+    assert(commands.length >= 10);
+    for (const [, command, file] of commands) {
+      const [shown] = shownCommands(file!, deno);
+      assert.equal(command, shown!.slice(1, shown!.indexOf(file!) + 1).join(" "));
+    }
+  });
+
+  test("says how long the programs of home, workers and edge are at most", () => {
+    assert.match(readme, /none of\s+them\s+longer than 80 lines/);
+    for (const folder of ["home", "home/page", "workers", "workers/page", "edge"]) {
+      for (const { name } of Deno.readDirSync(`${ROOT}examples/${folder}`)) {
+        if (!name.endsWith(".ts")) continue;
+        const lines = Deno.readTextFileSync(`${ROOT}examples/${folder}/${name}`).split("\n");
+        assert(lines.length <= 81, `${name} has ${lines.length - 1} lines`);
+      }
+    }
+  });
+});
 
 describe("examples/server.ts in Deno", () => {
   test("says on its page which permission is missing", { timeout: TIMEOUT }, async () => {

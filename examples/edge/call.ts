@@ -13,9 +13,9 @@
  */
 
 import process from "node:process";
-import { stripVTControlCharacters } from "node:util";
 import { Router } from "../../mod.ts";
 import { dial } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { networkKey } from "./network_key.ts";
 
 const [service = "uptime", hub = "ws://127.0.0.1:8080", dst] = process.argv.slice(2);
@@ -29,17 +29,17 @@ const router = new Router(address, { networkKey: networkKey() });
 process.exitCode = 1; // Unless we hear of another.
 try {
   await dial(router, hub, { maxAttempts: 1 }).connected();
-  const patience = AbortSignal.timeout(5_000);
+  const patience = AbortSignal.timeout(2_000);
   await router.waitForService(service, { signal: patience }).catch(() => {}); // The call says so.
   const output = router.stream(service, "", { dst, idle: Infinity, signal: stop.signal });
   for await (const packet of output) {
     const { line, code } = JSON.parse(packet.text());
-    if (line !== undefined) console.log(stripVTControlCharacters(`${line}`));
+    if (line !== undefined) console.log(printable(`${line}`, "\t"));
     else process.exitCode = Number(code);
   }
 } catch (error) {
   if (stop.signal.aborted) process.exitCode = 130;
-  else console.error(`Cannot run "${service}": ${(error as Error).message}`);
+  else console.error(printable(`Cannot run "${service}": ${(error as Error).message}`));
 } finally {
   await router.close();
   process.off("SIGINT", onInterrupt);

@@ -48,5 +48,6 @@ export async function* run(
   } finally {
     signal.removeEventListener("abort", kill);
     kill(); // Whoever reads may leave before the end.
+    await exit;
   }
 }

@@ -16,6 +16,7 @@
 import process from "node:process";
 import { type Registration, Router } from "../../mod.ts";
 import { dial } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { COMMANDS, run } from "./commands.ts";
 import { networkKey } from "./network_key.ts";
 
@@ -29,7 +30,7 @@ for (const [service, command] of Object.entries(COMMANDS)) {
     service,
     async function* ({ src }, _reply, { signal }) {
       if (offer.calls > MOST_AT_ONCE) throw new RangeError("it runs too often already");
-      console.log(`${name} runs "${service}" for ${src}`);
+      console.log(printable(`${name} runs "${service}" for ${src}`));
       try {
         for await (const part of run(command, signal)) yield JSON.stringify(part);
       } finally {

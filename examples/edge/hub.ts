@@ -14,16 +14,18 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { listen } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { networkKey } from "./network_key.ts";
 
 const [url = "ws://0.0.0.0:8080"] = process.argv.slice(2);
 
 const hub = new Router("hub", { networkKey: networkKey() });
 hub.addEventListener("route", ({ address, cost }) => {
-  console.log(cost === 0 ? `${address} is gone` : `${address} is here`);
+  console.log(printable(`${address} is ${cost === 0 ? "gone" : "here"}`));
 });
 hub.addEventListener("channel", ({ open, reason }) => {
-  if (!open && reason !== undefined) console.log(`a link is lost: ${(reason as Error).message}`);
+  if (open || reason === undefined) return;
+  console.log(printable(`a link is lost: ${(reason as Error).message}`));
 });
 
 const listener = await listen(url, hub);

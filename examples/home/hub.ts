@@ -15,13 +15,14 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { listen } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { servePage } from "../serve_page.ts";
 
 const [tcp = "tcp+aln://0.0.0.0:8001", http = "ws://0.0.0.0:8080"] = process.argv.slice(2);
 
 const hub = new Router("hub");
 hub.addEventListener("route", ({ address, cost }) => {
-  console.log(cost === 0 ? `${address} is gone` : `${address} is here`);
+  console.log(printable(`${address} is ${cost === 0 ? "gone" : "here"}`));
 });
 
 const devices = await listen(tcp, hub);

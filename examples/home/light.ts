@@ -14,6 +14,7 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { dial } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { LiveValue } from "./live_value.ts";
 
 const [room = "hall", hub = "tcp+aln://127.0.0.1:8001"] = process.argv.slice(2);
@@ -25,7 +26,7 @@ router.registerService("light", (packet, _reply, { signal }) => {
   if (wish === "watch") return lamp.watch(signal);
   if (wish === "on" || wish === "off") {
     lamp.now = wish;
-    console.log(`${room} is ${wish}, as ${packet.src} likes it`);
+    console.log(printable(`${room} is ${wish}, as ${packet.src} likes it`));
   } else if (wish !== "") {
     throw new RangeError(`a light can be "on" or "off"`); // The caller gets this as its error.
   }

@@ -13,6 +13,7 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { connect } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { answer } from "./page/answer.ts";
 
 const [question = "Why?", front = "tcp+aln://127.0.0.1:8001"] = process.argv.slice(2);
@@ -26,13 +27,13 @@ try {
   router.addChannel(await connect(front));
   const words = answer(router, question, {
     signal: stop.signal,
-    onWorker: (name) => console.error(`${name} answers`),
-    onRetry: ({ message }) => console.error(`\n${message}: another goes on`),
+    onWorker: (name) => console.error(printable(`${name} answers`)),
+    onRetry: ({ message }) => console.error(`\n${printable(message)}: another goes on`),
   });
-  for await (const word of words) process.stdout.write(word);
+  for await (const word of words) process.stdout.write(printable(word, "\n\t"));
   process.stdout.write("\n");
 } catch (error) {
-  console.error(stop.signal.aborted ? "\nstopped" : `\n${(error as Error).message}`);
+  console.error(stop.signal.aborted ? "\nstopped" : `\n${printable((error as Error).message)}`);
   process.exitCode = stop.signal.aborted ? 130 : 1;
 } finally {
   await router.close();

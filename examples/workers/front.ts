@@ -15,6 +15,7 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { listen } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { servePage } from "../serve_page.ts";
 
 const [tcp = "tcp+aln://127.0.0.1:8001", http = "ws://127.0.0.1:8080"] = process.argv.slice(2);
@@ -22,9 +23,12 @@ const [tcp = "tcp+aln://127.0.0.1:8001", http = "ws://127.0.0.1:8080"] = process
 const front = new Router("front");
 front.addEventListener("service", ({ service, address, capacity }) => {
   if (service !== "llm") return;
-  if (capacity === 0) console.log(`${address} is gone`);
-  else if (capacity === 65_535) console.log(`${address} is about to leave`);
-  else console.log(`${address} has ${capacity - 1} to do`);
+  const news = capacity === 0
+    ? "is gone"
+    : capacity === 65_535
+    ? "is about to leave"
+    : `has ${capacity - 1} to do`;
+  console.log(printable(`${address} ${news}`));
 });
 
 const workers = await listen(tcp, front);

@@ -14,6 +14,7 @@
 import process from "node:process";
 import { Router } from "../../mod.ts";
 import { dial } from "../../src/runtime/net.ts";
+import { printable } from "../printable.ts";
 import { generate } from "./tokens.ts";
 
 const [name = "worker-1", front = "tcp+aln://127.0.0.1:8001"] = process.argv.slice(2);
@@ -21,7 +22,7 @@ const [name = "worker-1", front = "tcp+aln://127.0.0.1:8001"] = process.argv.sli
 const router = new Router(name, { maxPayload: 65_536 });
 const llm = router.registerService("llm", async function* (packet, _reply, { signal }) {
   const { question, from } = JSON.parse(packet.text());
-  console.log(`${name} begins at token ${from} for ${packet.src}`);
+  console.log(printable(`${name} begins at token ${from} for ${packet.src}`));
   let count = 0;
   try {
     for await (const token of generate(`${question}`, Number(from), signal)) {

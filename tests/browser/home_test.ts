@@ -113,7 +113,13 @@ describe(skip ? `home panel (skipped: ${skip})` : "home panel", () => {
     await using _ = hub.program;
     const evil = `<img src=x onerror="hacked = 1">`;
     await using near = await guest(evil, hub.tcp);
-    near.registerService("temperature", () => Promise.resolve("<b>"));
+    const watchedAgain = new Promise<void>((resolve) => {
+      let count = 0;
+      near.registerService("temperature", () => {
+        if (++count === 2) resolve();
+        return "<b>";
+      });
+    });
     near.registerService("light", async function* (packet) {
       if (packet.text() !== "watch") throw new Error(evil);
       yield "w".repeat(5_000);
@@ -124,6 +130,7 @@ describe(skip ? `home panel (skipped: ${skip})` : "home panel", () => {
     );
     await panel.evaluate(`document.querySelector("button").click()`);
     await panel.until(`document.querySelector("small").textContent.includes("<img")`);
+    await watchedAgain; // It is still there, so it may have more to say.
     assert.equal(await panel.evaluate("typeof hacked"), "undefined");
     assert.equal(await panel.evaluate(`document.querySelectorAll("img, b").length`), 0);
     await panel.look({ width: 375, dark: false });
