@@ -14,6 +14,9 @@ import type { Destination, Neighbour } from "./state.ts";
 /** Between audits of one neighbour, in ms, a quarter more or less by chance. */
 const AUDIT_INTERVAL = 120_000;
 
+/** How early an audit may be if the neighbour is asked anyway, in ms. */
+const AUDIT_EARLY = 30_000;
+
 /** An audit is over when nothing has come for so long, in ms. */
 const AUDIT_SILENCE = 2_000;
 
@@ -186,7 +189,7 @@ export class LegacyWatch {
       vigil.unsure = neighbour.queries > vigil.answers;
     }
     vigil.tries++;
-    if (now >= vigil.auditAt) this.#audit(neighbour, vigil, now);
+    if (now >= vigil.auditAt - AUDIT_EARLY) this.#audit(neighbour, vigil, now);
     this.#hooks.query(neighbour, now);
   }
 
