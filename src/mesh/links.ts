@@ -376,9 +376,10 @@ export class Links {
     const { address } = neighbour;
     if (neighbour.kind === "legacy") this.#border.challenge(neighbour, now);
     if (neighbour.kind !== "modern" || neighbour.doubted) return;
-    const patience = neighbour.deadAfter / DEAD_AFTER;
-    const longSilent = neighbour.pingAt >= 0 && now - neighbour.pingAt >= DOUBT_TIMEOUT * patience;
-    if (longSilent) return this.#lose(neighbour, now);
+    const { pingAt, heardAt } = neighbour;
+    const patience = neighbour.deadAfter / DEAD_AFTER; // More than 1 if its timers are throttled.
+    const isDead = pingAt > heardAt && now - pingAt >= DOUBT_TIMEOUT * patience;
+    if (isDead) return this.#lose(neighbour, now);
     neighbour.doubted = true;
     neighbour.suspended = now - neighbour.provedAt >= CALM;
     const doubt = ++neighbour.doubts;
