@@ -23,9 +23,11 @@ const AUDIT_SILENCE = 2_000;
 /** From the first packet of a flood until we audit the neighbour, in ms. */
 const FLOOD_DELAY = 1_000;
 
-/** From a query until the next, if nothing at all has come, in ms; and where our timers run late. */
+/**
+ * From a query until the next, if nothing at all has come, in ms; where our timers run late, as long
+ * as for the first.
+ */
 const RETRY = 10_000;
-const RETRY_THROTTLED = 30_000;
 
 /** Between two queries of one neighbour, at least, in ms: each is answered with a full table. */
 const MIN_GAP = 5_000;
@@ -76,7 +78,7 @@ export class LegacyWatch {
   constructor(core: Core, hooks: WatchHooks) {
     this.#core = core;
     this.#hooks = hooks;
-    this.#retry = core.throttled ? RETRY_THROTTLED : RETRY;
+    this.#retry = core.throttled ? Infinity : RETRY;
   }
 
   /** A neighbour has turned out to be old. */
