@@ -222,7 +222,8 @@ export class DataPlane {
 
   #refuse(packet: Packet, from: Neighbour): void {
     from.refusals++;
-    const what = packet.srv === "" ? "packet" : `packet for "${packet.srv}"`;
+    const { srv, dst } = packet;
+    const what = srv === "" ? `packet to "${dst}"` : `packet for "${srv}"${dst && ` at "${dst}"`}`;
     const why = `the policy of the link does not let "${from.address}" send it`;
     const error = new ChannelError("ERR_CHANNEL_REFUSED", `Cannot carry ${what}: ${why}`);
     this.#core.emit({ kind: "drop", packet, error, reason: "refused", link: from.link });

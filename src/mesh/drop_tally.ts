@@ -60,6 +60,17 @@ export class DropTally {
     }, now);
   }
 
+  /** A neighbour offers what the policy of its link does not let it: that is told once. */
+  breaksRules(neighbour: Neighbour, what: string): void {
+    if (neighbour.breaksRules) return;
+    neighbour.breaksRules = true;
+    const { link, address } = neighbour;
+    const who = address === "" ? "the peer" : `"${address}"`;
+    const why = `the policy of the link does not let ${who} offer it`;
+    const error = new ChannelError("ERR_CHANNEL_REFUSED", `Cannot believe "${what}": ${why}`);
+    this.#core.emit({ kind: "drop", packet: null, error, reason: "refused", link });
+  }
+
   /** A neighbour's link is gone: tells what is yet untold. */
   end(neighbour: Neighbour): void {
     for (const tally of neighbour.tallies.values()) this.#tell(neighbour, tally);

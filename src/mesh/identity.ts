@@ -30,6 +30,9 @@ const ROUNDS_WINDOW = 60_000;
 const ROUNDS_TO_TELL = 2;
 const ROUNDS_TO_YIELD = 3;
 
+/** Between two times that we leave a life to somebody else who is in it, in ms. */
+const PART_INTERVAL = 10_000;
+
 /** What a claim to our address comes to. */
 export type Claim = "echo" | "contradicted" | "conflict" | "yielded" | "ignored";
 
@@ -51,6 +54,7 @@ export class Identity {
   readonly #random: () => number;
   readonly #bumps: Budget;
   #rounds: number[] = [];
+  #partedAt: number = -Infinity;
 
   /** Constructs a new instance. */
   constructor(address: string, random: () => number, incarnation?: number) {
@@ -86,15 +90,28 @@ export class Identity {
    */
   claimed(origin: number, seq: number, now: number): Claim {
     if (!this.isClaim(origin, seq)) return "echo";
-    if (this.yielded) return "ignored";
+    if (this.yielded) {
+      if (origin > this.origin || now - this.#partedAt < PART_INTERVAL) return "ignored";
+      this.#part(now);
+      return "contradicted";
+    }
     this.#rounds = this.#rounds.filter((at) => at > now - ROUNDS_WINDOW);
     this.#rounds.push(now);
-    if (this.#rounds.length >= ROUNDS_TO_YIELD) {
-      this.yielded = true;
-      return "yielded";
+    if (this.#rounds.length < ROUNDS_TO_YIELD) {
+      this.beginAfter(origin);
+      return this.#rounds.length >= ROUNDS_TO_TELL ? "conflict" : "contradicted";
     }
-    this.beginAfter(origin);
-    return this.#rounds.length >= ROUNDS_TO_TELL ? "conflict" : "contradicted";
+    this.yielded = true;
+    if (origin > this.origin) return "yielded";
+    this.#part(now);
+    return "conflict";
+  }
+
+  /** We leave a life that somebody else is in, too: two that are taken for one break every rule. */
+  #part(now: number): void {
+    this.#partedAt = now;
+    this.beginAfter(this.origin);
+    this.yielded = true;
   }
 
   /** Begins a life later than another. */

@@ -20,7 +20,7 @@ import { LegacyWatch } from "./legacy_watch.ts";
 import type { RemovalPolicy } from "./options.ts";
 import { HEARSAY_PENALTY, PROXIED_PENALTY, UNUSABLE } from "./route_table.ts";
 import { isProxied } from "./sequence.ts";
-import { type Border, type Destination, type Neighbour, notBelieved } from "./state.ts";
+import type { Border, Destination, Neighbour } from "./state.ts";
 import { StormShield } from "./storm_shield.ts";
 
 /** An ESP8266 sketch advertises itself with its cost's two bytes swapped. */
@@ -198,7 +198,7 @@ export class LegacyBorder {
     }
     if (!neighbour.mayOffer(address)) {
       neighbour.disbelieved.note(address, cost, 0, 0);
-      return breaksRules(neighbour, address);
+      return this.#tally.breaksRules(neighbour, address);
     }
     if (!this.#affords(neighbour, now)) return;
     const destination = routes.find(address);
@@ -258,7 +258,7 @@ export class LegacyBorder {
     this.#answered(neighbour, now);
     if (address === identity.address) return;
     if (!neighbour.mayOffer(address) || !neighbour.rules.offers(service, address)) {
-      return breaksRules(neighbour, `${service}@${address}`);
+      return this.#tally.breaksRules(neighbour, `${service}@${address}`);
     }
     const known = neighbour.services.get(address)?.get(service) ?? 0;
     if (capacity === known || !this.#affords(neighbour, now)) return;
@@ -472,11 +472,4 @@ function borderOf(destination: Destination): Border {
 function withdraws({ data }: Packet): boolean {
   const end = data.length - 2;
   return end >= 0 && data[end] === 0 && data[end + 1] === 0;
-}
-
-/** A neighbour offers what it may not: the application is told once. */
-function breaksRules(neighbour: Neighbour, what: string): void {
-  if (neighbour.breaksRules) return;
-  neighbour.breaksRules = true;
-  throw notBelieved(neighbour, what);
 }

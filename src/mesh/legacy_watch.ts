@@ -14,12 +14,17 @@ import type { Destination, Neighbour } from "./state.ts";
 /** Between audits of one neighbour, in ms, a quarter more or less by chance. */
 const AUDIT_INTERVAL = 120_000;
 
+/** How early an audit may be if the neighbour is asked anyway, in ms. */
+const AUDIT_EARLY = 30_000;
+
 /** An audit is over when nothing has come for so long, in ms. */
 const AUDIT_SILENCE = 2_000;
 
-/** From a query until the next, if nothing at all has come, in ms; and where our timers run late. */
+/**
+ * From a query until the next, if nothing at all has come, in ms; where our timers run late, as long
+ * as for the first.
+ */
 const RETRY = 10_000;
-const RETRY_THROTTLED = 30_000;
 
 /** Between two queries of one neighbour, at least, in ms: each is answered with a full table. */
 const MIN_GAP = 5_000;
@@ -70,7 +75,7 @@ export class LegacyWatch {
   constructor(core: Core, hooks: WatchHooks) {
     this.#core = core;
     this.#hooks = hooks;
-    this.#retry = core.throttled ? RETRY_THROTTLED : RETRY;
+    this.#retry = core.throttled ? Infinity : RETRY;
   }
 
   /** A neighbour has turned out to be old. */
@@ -183,7 +188,7 @@ export class LegacyWatch {
       vigil.unsure = neighbour.queries > vigil.answers;
     }
     vigil.tries++;
-    if (now >= vigil.auditAt) this.#audit(neighbour, vigil, now);
+    if (now >= vigil.auditAt - AUDIT_EARLY) this.#audit(neighbour, vigil, now);
     this.#hooks.query(neighbour, now);
   }
 

@@ -117,7 +117,8 @@ export class Links {
    */
   query(neighbour: Neighbour, now: number, often: boolean = true): void {
     // Some peers lose what they are sent: whoever has not answered may not know us either.
-    if (neighbour.unanswered > 0 && neighbour.kind === "legacy") this.#border.self(neighbour);
+    const isLost = often && neighbour.unanswered > 0;
+    if (isLost && neighbour.kind === "legacy") this.#border.self(neighbour);
     this.#hello(neighbour, now);
     neighbour.queryAt = Infinity;
     neighbour.withdrewItself = false;
@@ -145,6 +146,12 @@ export class Links {
     const again = neighbour.kind === "modern" && neighbour.session === hello.session;
     if (!again && now - neighbour.welcomedAt < WELCOME_INTERVAL) return; // It will say it again.
     const hearsUs = hello.seen === neighbour.ownSession;
+    const unheard = again && !hearsUs && !neighbour.proven;
+    if (unheard && now - neighbour.welcomedAt >= neighbour.deadAfter) {
+      const why = "it asks who is there, and hears no answer";
+      const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
+      return this.#hooks.drop(neighbour, error, now);
+    }
     // It has come up after us, or has begun anew: what we said before was lost on it.
     const late = neighbour.kind === "legacy" || (neighbour.session !== "" && !again);
     if (!again) this.#welcome(neighbour, hello, now);
@@ -369,9 +376,10 @@ export class Links {
     const { address } = neighbour;
     if (neighbour.kind === "legacy") this.#border.challenge(neighbour, now);
     if (neighbour.kind !== "modern" || neighbour.doubted) return;
-    const patience = neighbour.deadAfter / DEAD_AFTER;
-    const longSilent = neighbour.pingAt >= 0 && now - neighbour.pingAt >= DOUBT_TIMEOUT * patience;
-    if (longSilent) return this.#lose(neighbour, now);
+    const { pingAt, heardAt } = neighbour;
+    const patience = neighbour.deadAfter / DEAD_AFTER; // More than 1 if its timers are throttled.
+    const isDead = pingAt > heardAt && now - pingAt >= DOUBT_TIMEOUT * patience;
+    if (isDead) return this.#lose(neighbour, now);
     neighbour.doubted = true;
     neighbour.suspended = now - neighbour.provedAt >= CALM;
     const doubt = ++neighbour.doubts;

@@ -92,7 +92,7 @@ export interface LinkSettings {
   policy?: LinkPolicy;
   /**
    * Silence after which an old peer is asked for its tables, in ms. One that has ever answered, and
-   * does not three times in a row, is taken for gone: within 55 s, or 2 minutes where our timers are
+   * does not three times in a row, is taken for gone: within 55 s, or 100 s where our timers are
    * throttled. 0 or `Infinity` for never. Our own kind is asked every 10 s, whatever is said here.
    *
    * @default {25000}

@@ -19,7 +19,7 @@ import type { Lives } from "./lives.ts";
 import type { Searches } from "./search.ts";
 import { distance, isNewer, isProxied, nextSequence, seconds } from "./sequence.ts";
 import type { ServicePlane } from "./service_plane.ts";
-import { type Destination, type Neighbour, notBelieved } from "./state.ts";
+import type { Destination, Neighbour } from "./state.ts";
 
 /** Between full tables told again to one neighbour because it asked, in ms. */
 const RESYNC_INTERVAL = 5_000;
@@ -128,7 +128,7 @@ export class OwnKind {
       if (address === identity.address && cost > 0 && identity.isClaim(origin, seq)) {
         this.#contests.claimed(routes.self, now);
       }
-      if (cost > 0) this.#breaksRules(neighbour, address);
+      if (cost > 0) this.#tally.breaksRules(neighbour, address);
       return;
     }
     if (address === identity.address) {
@@ -211,7 +211,7 @@ export class OwnKind {
     if (!this.#mayTell(neighbour, now)) return;
     if (!neighbour.mayOffer(host) || this.#isNotBelieved(neighbour, host, name, origin)) {
       neighbour.disbelieved.services = true;
-      return this.#breaksRules(neighbour, `${name}@${host}`);
+      return this.#tally.breaksRules(neighbour, `${name}@${host}`);
     }
     if (this.#services.heard(neighbour, host, origin, name, load, version, now)) return;
     this.#refuse(neighbour, `"${name}@${host}"`, now);
@@ -339,15 +339,6 @@ export class OwnKind {
   #refuse(neighbour: Neighbour, what: string, now: number): void {
     neighbour.refused++;
     this.#tally.full(neighbour, what, now);
-  }
-
-  /** A neighbour offers what it may not: the application is told once. */
-  #breaksRules(neighbour: Neighbour, what: string): void {
-    if (neighbour.breaksRules) return;
-    neighbour.breaksRules = true;
-    const error = notBelieved(neighbour, what);
-    const { link } = neighbour;
-    this.#core.emit({ kind: "drop", packet: null, error, reason: "refused", link });
   }
 }
 

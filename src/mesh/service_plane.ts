@@ -59,11 +59,6 @@ export class ServicePlane {
     if (destination === undefined) return true; // We had no room for its route, either.
     // A word by which nobody leads to the host is of no use, and there is no end to such words.
     if (!records.knows(host, origin) && !isOffered(this.#core, host, origin)) return true;
-    if (origin >= 0 && origin < destination.newest) return true;
-    const keeper = routes.keeper(destination); // What it offers it tells us itself.
-    if (keeper !== null && keeper.router !== from.router && destination.origin === origin) {
-      return true;
-    }
     const record = records.accept(host, origin, name, load, version, now);
     if (record === "full") return false;
     const known = typeof record === "object" ? record : records.get(host, origin, name)!;

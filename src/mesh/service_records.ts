@@ -138,11 +138,12 @@ export class ServiceRecords {
     if (this.#hosts.get(host)?.get(origin)?.records.delete(name)) this.#size--;
   }
 
-  /** Forgets what the earlier lives of a host have said. */
+  /** Forgets what the earlier lives of a host have said, unless somebody still goes by them. */
   supersede(host: string, origin: number): void {
     const words = this.#hosts.get(host);
     for (const [other, word] of words ?? []) {
-      if (other !== origin && !isProxied(other)) this.#forget(words!, host, other, word);
+      if (other === origin || isProxied(other) || this.#isOffered(host, other)) continue;
+      this.#forget(words!, host, other, word);
     }
   }
 

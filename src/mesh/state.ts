@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type AlnError, ChannelError } from "../errors.ts";
+import type { AlnError } from "../errors.ts";
 import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
 import { Disbelieved } from "./disbelieved.ts";
@@ -392,12 +392,6 @@ export class Neighbour {
     this.serviceCount -= this.services.get(host)?.size ?? 0;
     this.services.delete(host);
   }
-}
-
-/** What the application is told when a neighbour offers what its rules do not let it. */
-export function notBelieved({ address }: Neighbour, what: string): ChannelError {
-  const why = `the policy of the link does not let "${address}" offer it`;
-  return new ChannelError("ERR_CHANNEL_REFUSED", `Cannot believe "${what}": ${why}`);
 }
 
 /** One short thing to tell a neighbour of our kind. */

@@ -176,9 +176,10 @@ export class SimulatedNetwork {
   /** Brings a link up between two nodes. */
   connect(a: string, b: string, options: LinkOptions = {}): void {
     const left = this.#node(a);
-    const ends = this.#links.add(left, this.#node(b), { ...this.#options, ...options });
+    const all = { ...this.#options, ...options };
+    const ends = this.#links.add(left, this.#node(b), all);
     for (const [i, { node, link }] of ends.entries()) {
-      this.#apply(node, node.mesh.linkUp(link, this.now, options.settings?.[i]));
+      this.#apply(node, node.mesh.linkUp(link, this.now, all.settings?.[i]));
     }
   }
 

@@ -40,7 +40,7 @@ export class Traffic {
    * Counts a packet.
    *
    * @param bytes Its size.
-   * @returns Whether it says anything new; pings and digests do not.
+   * @returns Whether it says anything new; pings, digests and questions do not.
    */
   count(packet: Packet, bytes: number): boolean {
     this.packets++;
@@ -58,7 +58,7 @@ export class Traffic {
         return true;
       case NET_QUERY:
         this.queries++;
-        return true;
+        return false; // An old peer that is silent is asked for ever; what it answers is news.
       case NET_LINK:
         return this.#countFrame(packet.data);
       default:

@@ -18,6 +18,7 @@ import {
   encodeRouteAdvert,
   encodeServiceAdvert,
   type Hello,
+  type LinkFrameVisitor,
   LinkFrameWriter,
   Packet,
   type PacketInit,
@@ -30,6 +31,8 @@ export const LIFE = 1_000;
 export class Script {
   now: number = 0;
   readonly mesh: Mesh;
+  /** Links whose neighbours answer each ping at once. */
+  readonly alive: Set<number> = new Set();
 
   constructor(options: MeshOptions = {}) {
     this.mesh = new Mesh("me", seededRandom(1), { incarnation: LIFE, ...options });
@@ -128,9 +131,23 @@ export class Script {
     const lines: string[] = [];
     while (this.mesh.deadline() <= end) {
       this.now = Math.max(this.now, this.mesh.deadline());
-      lines.push(...log(this.mesh.tick(this.now)));
+      const effects = this.mesh.tick(this.now);
+      lines.push(...log(effects), ...this.#answer(effects));
     }
     this.now = end;
+    return lines;
+  }
+
+  #answer(effects: Effect[]): string[] {
+    const lines: string[] = [];
+    for (const effect of effects) {
+      if (effect.kind !== "transmit" || !this.alive.has(effect.link)) continue;
+      const { link, packet } = effect;
+      if (packet.net !== 4) continue;
+      const ping = (token: number) =>
+        void lines.push(...this.tell(link, (frame) => frame.pong(token)));
+      decodeLinkFrame(packet.data, { ...IGNORANT, ping });
+    }
     return lines;
   }
 
@@ -164,6 +181,18 @@ export class Script {
     );
   }
 }
+
+/** Does not look at what a link frame says. */
+const IGNORANT: LinkFrameVisitor = {
+  route: () => {},
+  service: () => {},
+  seqRequest: () => {},
+  ping: () => {},
+  pong: () => {},
+  digest: () => {},
+  resync: () => {},
+  bye: () => {},
+};
 
 /** Keeps the neighbours alive while time passes. */
 export function live(me: Script, duration: number, links: number[]): string[] {

@@ -11,6 +11,7 @@
 import {
   inspectQuiet,
   Invariants,
+  type LinkSettings,
   type QuietReport,
   seededRandom,
   SimulatedNetwork,
@@ -57,6 +58,9 @@ export function measure(subject: Subject): Measured {
   });
   return { ...notes.result(), recordTime: recordTime(), heap: destinationMemory() };
 }
+
+/** Old peers are not asked whether they are there: there would be no rest to measure at. */
+const UNASKED: LinkSettings = { keepalive: Infinity };
 
 /** What has been seen in some networks. */
 export class Notes {
@@ -132,6 +136,7 @@ export class Experiment {
     this.network = new SimulatedNetwork({
       delay: (random) => 5 + 10 * random(),
       ...{ random: this.#random, encode: router !== undefined, record: false },
+      settings: [UNASKED, UNASKED],
     });
     this.invariants = new Invariants(this.network, { strict: false });
     for (let i = 0; i < nodes; i++) {
