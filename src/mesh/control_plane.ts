@@ -106,6 +106,8 @@ export class ControlPlane {
       {
         reselect: (destination, now) => this.choice.reselect(destination, now),
         refresh: (destination, now) => this.#services.refresh(destination, now),
+        heardService: (host, service, capacity, now) =>
+          this.#services.heardOld(host, service, capacity, now),
         query: (neighbour, now) => this.#links.query(neighbour, now),
         named: (neighbour, now) => this.#links.named(neighbour, now),
       },

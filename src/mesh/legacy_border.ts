@@ -63,6 +63,8 @@ export interface BorderHooks {
   reselect(destination: Destination, now: number): void;
   /** The services that lead through a neighbour have changed. */
   refresh(destination: Destination, now: number): void;
+  /** The neighbour that leads to a host has told of one of its services. */
+  heardService(host: Destination, service: string, capacity: number, now: number): void;
   /** Ask a neighbour for its tables. */
   query(neighbour: Neighbour, now: number): void;
   /** A neighbour has said its name. */
@@ -242,7 +244,8 @@ export class LegacyBorder {
     }
     neighbour.noteService(address, service, capacity);
     const destination = routes.get(address);
-    if (destination?.selected === neighbour) this.#hooks.refresh(destination, now);
+    if (destination?.selected !== neighbour) return;
+    this.#hooks.heardService(destination, service, capacity, now);
   }
 
   /** Answers a query with all there is to tell, at most every 100 ms. */
@@ -315,6 +318,13 @@ export class LegacyBorder {
   /** There is no way to a destination any more: B7. */
   lost(destination: Destination, now: number): void {
     if (this.#shields.size > 0) this.#checkLater(destination, now);
+  }
+
+  /** One service of a host has changed. */
+  serviceChanged(host: Destination, service: string, now: number): void {
+    for (const neighbour of this.#shields.keys()) {
+      this.#voice.tellService(neighbour, host, service, now);
+    }
   }
 
   /** The services of a host have changed. */

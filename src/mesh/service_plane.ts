@@ -9,7 +9,7 @@
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
 import type { LegacyBorder } from "./legacy_border.ts";
-import { nextSequence, seconds } from "./sequence.ts";
+import { nextSequence } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
 
 /** Keeps the services that can be used in step with routes and records. */
@@ -31,7 +31,7 @@ export class ServicePlane {
     if (!services.set(identity.address, service, capacity)) return;
     emit({ kind: "service", service: { service, address: identity.address, capacity } });
     this.#record(routes.self, identity.origin, service, capacity, now);
-    this.#border.servicesChanged(routes.self, now);
+    this.#border.serviceChanged(routes.self, service, now);
   }
 
   /** We have begun a new life: all that we offer is told anew, by its word. */
@@ -70,9 +70,25 @@ export class ServicePlane {
     }
     this.#announcer.serviceNews(record, from, now);
     if (destination.selected !== null && destination.origin === origin) {
-      this.refresh(destination, now);
+      this.#use(destination, name, record.load, now);
     }
     return true;
+  }
+
+  /** The old neighbour that leads to a host says something else of one of its services. */
+  heardOld(host: Destination, name: string, load: number, now: number): void {
+    const { records, identity } = this.#core;
+    const known = records.get(host.address, identity.proxyOrigin, name)?.load ?? 0;
+    if (known !== load) this.#record(host, identity.proxyOrigin, name, load, now);
+    this.#use(host, name, load, now);
+  }
+
+  /** One service of a host is to be used like this from now on; those of a host may be thousands. */
+  #use({ address }: Destination, service: string, capacity: number, now: number): void {
+    const { services, emit, routes } = this.#core;
+    if (!services.set(address, service, capacity)) return;
+    emit({ kind: "service", service: { service, address, capacity } });
+    this.#border.serviceChanged(routes.get(address)!, service, now);
   }
 
   /** A neighbour is about to tell all again: notes the services at hosts that it leads to. */
@@ -88,15 +104,14 @@ export class ServicePlane {
 
   /** It has told all again: what it has left out, where it still leads, is gone. */
   settle(neighbour: Neighbour, now: number): void {
-    const { routes } = this.#core;
+    const { routes, records } = this.#core;
     const gone = [...neighbour.staleServices];
     neighbour.staleServices.clear();
     for (const record of gone) {
       const host = routes.get(record.host);
       if (host?.selected !== neighbour || host.origin !== record.origin) continue;
-      record.load = 0;
-      record.goneAt = seconds(now);
-      this.refresh(host, now);
+      records.remove(record, now);
+      this.#use(host, record.name, 0, now);
     }
   }
 
