@@ -42,6 +42,9 @@ const BACK_OFF_RESET = 30_000;
 /** Between two full answers to one neighbour, in ms. Peers expect an answer within 200 ms. */
 const ANSWER_INTERVAL = 100;
 
+/** The same for one that asks again and again, in ms: a whole table is much for an empty packet. */
+const SPARING_INTERVAL = 5_000;
+
 /** From a withdrawal of our own address until we advertise it again, in ms; as peers do. */
 const SELF_DELAY = 100;
 
@@ -248,14 +251,17 @@ export class LegacyBorder {
     this.#hooks.heardService(destination, service, capacity, now);
   }
 
-  /** Answers a query with all there is to tell, at most every 100 ms. */
+  /** Answers a query with all there is to tell, but not too often. */
   hearQuery(neighbour: Neighbour, now: number): void {
-    const at = neighbour.answeredAt + ANSWER_INTERVAL;
+    if (neighbour.answerAt !== Infinity) return; // It will be.
+    const paid = neighbour.answerBudget.spend(now);
+    const at = neighbour.answeredAt + (paid ? ANSWER_INTERVAL : SPARING_INTERVAL);
     if (at <= now) return this.#voice.answer(neighbour, now);
-    if (neighbour.answerAt !== Infinity) return;
     neighbour.answerAt = at;
     this.#core.agenda.add(at, (later) => {
-      if (neighbour.answerAt === at) this.#voice.answer(neighbour, later);
+      if (neighbour.answerAt !== at) return;
+      if (!paid) neighbour.answerBudget.spend(later); // It has been earned by now.
+      this.#voice.answer(neighbour, later);
     });
   }
 
