@@ -273,6 +273,8 @@ export class Neighbour {
 
   /** Changes that it may tell. */
   readonly changeBudget: Budget;
+  /** Answers to its queries that may follow closely on each other. */
+  readonly answerBudget: Budget;
   /** Adverts that said again what had just been said, and were not read. */
   repeats: number = 0;
 
@@ -313,6 +315,7 @@ export class Neighbour {
     this.heardAt = now;
     this.meters = meters;
     this.changeBudget = new Budget(20_000, 500, now);
+    this.answerBudget = new Budget(20, 0.2, now);
     this.requestBudget = new Budget(2_000, 100, now);
     this.digestBudget = new Budget(5, 1, now);
   }
