@@ -64,6 +64,9 @@ const MAX_HOSTS = 20;
 /** How long the first links have to come up, in ms. */
 const COLD_START = 5_000;
 
+/** How long it may take until all routers have closed, and all readers have read, in ms. */
+const CLOSED_WITHIN = 15_000;
+
 /** What a heap may grow by from a third of a run on, in all. */
 const MAX_GROWTH = 0.15;
 
@@ -120,7 +123,7 @@ async function end(world: World): Promise<void> {
   const leaving = world.hosts.map((host) => host.leave());
   let left = false;
   Promise.all(leaving).then(() => left = true);
-  await world.run(10_000);
+  await world.run(CLOSED_WITHIN);
   if (!left) tally.violation("not every router has closed");
   for (const { life } of world.lives) tally.violation(`${life} still runs`);
   if (clock.pending > 0) tally.violation(`${clock.pending} timers are left`);
