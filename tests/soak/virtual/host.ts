@@ -23,6 +23,9 @@ const FIRST_INCARNATION = 60_000_000;
 /** How long an application rests between two things that it does, on average, in ms. */
 const PAUSE = 400;
 
+/** The longest that a call may take, in ms: longer than most faults last. */
+export const LONGEST = 80_000;
+
 /** Links come back after at most so long, in ms. */
 const MAX_DIAL_DELAY = 4_000;
 
@@ -97,6 +100,7 @@ export class Life implements Site, Process {
   readonly random: () => number;
   readonly ledger: Ledger;
   readonly held: Held = new Held();
+  readonly longest: number = LONGEST;
   /** The router's time, in which nothing may be left of it at its end. */
   readonly routerClock: ProcessClock;
   /** The application's. */

@@ -16,7 +16,8 @@ import {
   tree,
 } from "../../../src/testing/mod.ts";
 import { below, pick, seededRandom } from "../../../src/testing/seeded_random.ts";
-import { Chaos } from "./chaos.ts";
+import { Chaos } from "../chaos.ts";
+import { faults } from "./faults.ts";
 import { rest } from "./rest.ts";
 import { World } from "./world.ts";
 
@@ -102,7 +103,7 @@ export async function runVirtual(options: VirtualOptions): Promise<VirtualReport
   const [least, most] = PAUSES;
   for (let left = minutes * 60_000; left > 0; left -= CHAOS) {
     world.work();
-    const chaos = new Chaos(world, least * (most / least) ** random());
+    const chaos = new Chaos(world, faults, least * (most / least) ** random());
     chaos.start();
     await world.run(Math.max(MIN_CHAOS, Math.min(CHAOS, left)));
     chaos.stop();
