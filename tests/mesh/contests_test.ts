@@ -367,6 +367,18 @@ test("a router that was restarted elsewhere is reached there once its old link p
   assert.deepEqual(conflicts(lines), []);
 });
 
+test("a neighbour in doubt that turns out to be old is judged as old peers are", () => {
+  const me = scene(false);
+  const lines = me.join(4, "b");
+  me.alive.add(4);
+  me.wait(500);
+  me.query(1);
+  me.route(1, "b", 1, "b");
+  lines.push(...live(me, 10_000, [2, 4]));
+  assert.deepEqual(closed(lines), []);
+  assert.equal(wayOf(me, "b"), 4); // It has had the name since.
+});
+
 test("an old peer that comes over a second link is reached there once the first leaves a query unanswered", () => {
   const me = new Script();
   me.up(1, "d");
