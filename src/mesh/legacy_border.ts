@@ -262,7 +262,7 @@ export class LegacyBorder {
     });
     this.#answered(neighbour, now);
     if (address === identity.address) return;
-    if (!neighbour.mayOffer(address) || !neighbour.rules.offers(service, address)) {
+    if (!neighbour.rules.offers(service, address)) {
       return this.#tally.breaksRules(neighbour, `${service}@${address}`);
     }
     const known = neighbour.services.get(address)?.get(service) ?? 0;
@@ -308,7 +308,7 @@ export class LegacyBorder {
   #answered(neighbour: Neighbour, now: number): void {
     neighbour.unanswered = 0;
     neighbour.retryAt = Infinity;
-    this.#watch.told(neighbour, now);
+    neighbour.auditHeardAt = now;
   }
 
   /** B13: whether a neighbour may change anything more for now. */

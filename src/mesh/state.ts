@@ -358,6 +358,7 @@ export class Neighbour {
     this.staleServices.clear();
     this.disbelieved.clear();
     this.differs = this.withdrewItself = this.flooded = false;
+    this.doubted = this.suspended = this.overtaken = false;
     this.refused = 0;
     this.takesTrailers = this.takesDigests = this.hidesServices = false;
     this.queryAt =

@@ -18,7 +18,7 @@ import {
   seededRandom,
   SimulatedNetwork,
 } from "../../src/testing/mod.ts";
-import { decodeHello, Packet } from "../../src/wire/mod.ts";
+import { decodeHello, LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
 import { over } from "./old_peers.ts";
 import { LIFE, Script, sent } from "./script.ts";
 
@@ -468,6 +468,9 @@ test("under filters of services a neighbour that hears of them elsewhere comes t
   }
 });
 
+/** A digest of no services. */
+const NO_SERVICES = { services: 0, servicesHash: [0, 0] } as const;
+
 /** A request to be told all again. */
 function resync(): Packet {
   return new Packet({ net: 4, data: Uint8Array.of(7, 0, 1, 3) });
@@ -489,6 +492,40 @@ test("a neighbour that offers more than is kept of what it may not offer is not 
     lines.push(...me.wait(30_000));
   }
   assert.deepEqual(lines.filter((line) => line.includes("resync")), []);
+});
+
+test("what a neighbour that hides services does not tell again is not forgotten", () => {
+  const me = new Script();
+  me.join(1, "g", { role: 16 });
+  me.join(2, "c");
+  me.tell(2, (frame) => frame.route("x", 3, 1, X) && frame.service("x", "s", 5, X, 1));
+  me.tell(1, (frame) => frame.route("x", 2, 1, X));
+  const hash = [1, 2] as const;
+  for (let i = 0; i < 2; i++) {
+    me.tell(1, (frame) => frame.digest({ ...{ routes: 9, routesHash: hash }, ...NO_SERVICES }));
+  }
+  assert(over(1, me.wait(100)).join().includes("resync 3"));
+  me.tell(1, (frame) => {
+    frame.route("g", 1, 1, LIFE);
+    frame.route("x", 2, 1, X);
+    frame.resync(0);
+  });
+  assert.deepEqual(me.services(), ["s@x 5"]);
+});
+
+test("what a neighbour does not offer any more, against its policy, is asked for once", () => {
+  const network = new SimulatedNetwork();
+  network.connect("hub", "guest", both({ advertises: ["guest"] }));
+  network.settle();
+  const frame = new LinkFrameWriter();
+  frame.route("x", 2, 1, X);
+  network.inject("guest", "hub", new Packet({ net: 4, data: frame.finish() }));
+  network.forget();
+  network.run(400_000);
+  const resyncs = network.sent.filter(({ from, packet }) =>
+    from === "hub" && packet.net === 4 && packet.data[0] === 7
+  );
+  assert.equal(resyncs.length, 1);
 });
 
 test("what a neighbour has forgotten to take back is found by its digest, believed or not", () => {
