@@ -156,8 +156,6 @@ export class Neighbour {
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
-  /** Packets of it that its rules have refused. */
-  refusals: number = 0;
   /** What it offers against its rules. */
   readonly disbelieved: Disbelieved = new Disbelieved();
   /** Whether the application has been told that it does. */
