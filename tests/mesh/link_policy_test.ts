@@ -353,8 +353,10 @@ test("offers: of a service that others vouch for a neighbour may bring news; thr
     "! route x 2 g",
     "! service s@x 0",
   ]);
-  assert.deepEqual(me.tell(1, (frame) => frame.route("x", 0, 0, 0)).slice(-1), ["! service s@x 7"]);
-  me.tell(1, (frame) => frame.service("x", "s", 0, X, 3));
+  me.tell(1, (frame) => frame.service("x", "s", 9, X, 3));
+  assert.deepEqual(me.services(), []);
+  assert.deepEqual(me.tell(1, (frame) => frame.route("x", 0, 0, 0)).slice(-1), ["! service s@x 9"]);
+  me.tell(1, (frame) => frame.service("x", "s", 0, X, 4));
   assert.deepEqual(me.services(), []);
 });
 
