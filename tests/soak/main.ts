@@ -30,7 +30,7 @@ function choose() {
         seed: { type: "string" },
         runs: { type: "string", default: "3" },
         minutes: { type: "string" },
-        hosts: { type: "string", default: "10" },
+        hosts: { type: "string" },
         trace: { type: "boolean", default: false },
       },
     });
@@ -46,7 +46,7 @@ function choose() {
       seed: number("seed", values.seed ?? `${below(Math.random, 2 ** 31)}`, 0),
       runs: number("runs", values.runs, 1),
       minutes: values.minutes === undefined ? null : number("minutes", values.minutes, 0.1),
-      hosts: number("hosts", values.hosts, 3),
+      hosts: values.hosts === undefined ? undefined : number("hosts", values.hosts, 3),
       trace: values.trace,
     };
   } catch (error) {
@@ -56,7 +56,8 @@ function choose() {
   }
 }
 
-const { half, seed, runs, minutes, hosts, trace } = choose();
+const options = choose();
+const { half, seed, runs, minutes, hosts, trace } = options;
 let violations = 0;
 
 if (half !== "real") {
@@ -67,6 +68,7 @@ if (half !== "real") {
     const report = await runVirtual({
       seed: seed + run,
       minutes: minutes ?? 30,
+      hosts,
       trace: trace ? (line) => console.log(line) : undefined,
       gc: (globalThis as { gc?: () => void }).gc,
     });
@@ -77,7 +79,7 @@ if (half !== "real") {
 }
 
 if (half !== "virtual") {
-  violations += await runReal({ seed, minutes: minutes ?? 5, hosts, trace });
+  violations += await runReal({ seed, minutes: minutes ?? 5, hosts: hosts ?? 10, trace });
 }
 
 console.log(violations === 0 ? "The soak has passed" : `The soak has failed: ${violations} times`);
@@ -94,8 +96,9 @@ function showVirtual(report: VirtualReport, seconds: number): void {
   console.log(`${countsText(tally.counts)}\n`);
   if (heap.length > 0) console.log(`Heap at each rest: ${heap.map(mib).join(", ")}\n`);
   console.log(violationsText(tally));
+  const many = options.hosts && ` --hosts ${options.hosts}`;
   if (tally.violated > 0) {
-    const long = minutes === null ? "" : ` --minutes ${minutes}`;
+    const long = (minutes === null ? "" : ` --minutes ${minutes}`) + (many ?? "");
     console.log(`Again: deno task soak virtual --seed ${seed} --runs 1${long} --trace`);
   }
 }

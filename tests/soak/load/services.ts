@@ -48,7 +48,7 @@ function handlers(site: Site): Record<string, ServiceHandler> {
 }
 
 /** How long a service may take to be drained, in ms: callers may have to be found to be gone. */
-const DRAINED_WITHIN = 120_000;
+const DRAINED_WITHIN = 180_000;
 
 /** Registrations of services that come and go. */
 const registrations: WeakMap<Site, Map<string, Registration>> = new WeakMap();

@@ -17,6 +17,9 @@ import { Proxy } from "./proxy.ts";
 const READY_WITHIN = 30_000;
 const LEFT_WITHIN = 30_000;
 
+/** How long something may hold a process whose router has left, in ms. */
+const ENDED_WITHIN = 10_000;
+
 /** A process ends by itself so long after the soak should have ended, in ms. */
 const SPARE_TIME = 300_000;
 
@@ -132,11 +135,13 @@ export class Fleet implements Sufferer, AsyncDisposable {
     const { process } = host;
     if (process === null || process.doomed) return;
     process.doomed = true;
-    process.tell({ do: "leave" });
-    const ended = await within(process.ended, LEFT_WITHIN);
-    if (ended?.code === 0) return;
-    if (ended === null) process.kill();
-    this.tally.violation(`${process.life} has been told to leave, and does not end`);
+    const left = await process.ask({ do: "leave" }, "left", LEFT_WITHIN);
+    process.endInput();
+    const ended = await within(process.ended, ENDED_WITHIN);
+    if (left !== null && ended?.code === 0) return;
+    process.kill();
+    const how = left === null ? "does not leave" : "has left, but does not end";
+    this.tally.violation(`${process.life} ${how}`);
   }
 
   /** Lets applications do something, or nothing more. */

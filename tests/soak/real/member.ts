@@ -19,8 +19,10 @@ import { callEverybody } from "../load/everybody.ts";
 import { Held } from "../load/held.ts";
 import { leftOpen } from "../load/left_open.ts";
 import { Ledger } from "../load/ledger.ts";
-import type { Site } from "../load/site.ts";
+import { type Site, sleep } from "../load/site.ts";
+import { SLOWEST_READER } from "../load/streams.ts";
 import { Tally } from "../load/tally.ts";
+import { ProcessClock } from "../process_clock.ts";
 import { watchErrors } from "../rejections.ts";
 import { type Beginning, type Command, Lines, type Report } from "./protocol.ts";
 import { Standstills } from "./standstill.ts";
@@ -37,6 +39,12 @@ const MAX_DIAL_DELAY = 3_000;
 /** How often everything is told, in ms. */
 const TELL_INTERVAL = 500;
 
+/** What a router may take to close, in ms: it waits 2 s for what does not close. */
+const CLOSED_WITHIN = 5_000;
+
+/** How often is looked whether calls have ended then, in ms. */
+const LOOK = 50;
+
 /** What a busy machine is forgiven, in ms. */
 const MACHINE = 500;
 
@@ -46,15 +54,16 @@ const say = (report: Report): void => log(JSON.stringify(report));
 const { address, life, seed, dials, limit }: Beginning = JSON.parse(process.argv[2]!);
 const tally = new Tally(() => life);
 watchErrors((what) => tally.violation(what));
-setTimeout(() => process.exit(3), limit);
+const overdue = setTimeout(() => process.exit(3), limit);
 
 const standstills = new Standstills();
+const clock = new ProcessClock(systemClock);
 const router = new Router(address, { random: seededRandom(seed) });
 let calmSince: number | null = null;
 const site: Site = {
   router,
   life,
-  clock: systemClock,
+  clock,
   random: seededRandom(seed + 1),
   ledger: new Ledger(tally),
   held: new Held(),
@@ -72,6 +81,7 @@ const ws = await listen("ws://127.0.0.1:0", router);
 for (const url of dials) dial(router, url, { maxDelay: MAX_DIAL_DELAY });
 say({ is: "ready", tcp: Number(new URL(tcp.url).port), ws: Number(new URL(ws.url).port) });
 
+let hasLeft = false;
 let told = 0;
 function tell(): void {
   const violations = tally.violations.slice(told);
@@ -88,17 +98,27 @@ function collect(): void {
   else gc?.();
 }
 
+/** Leaves, lets go of all that is the application's, and says so: then nothing holds the process. */
 async function leave(): Promise<void> {
   application.stop();
   const started = performance.now();
   await router.close();
   await Promise.all([tcp.close(), ws.close()]);
   const took = performance.now() - started;
-  tell();
-  say({ is: "left", took });
+  if (took > CLOSED_WITHIN) tally.violation(`it has taken ${took.toFixed(0)} ms to close`);
+  for (const end = started + SLOWEST_READER; site.ledger.open > 0 && performance.now() < end;) {
+    await sleep(site, LOOK);
+  }
+  if (site.ledger.open > 0) {
+    tally.violation(`it has closed, and ${site.ledger.open} calls are open`);
+  }
+  clock.die();
   clearInterval(telling);
+  clearTimeout(overdue);
   standstills.stop();
-  process.exit(0);
+  hasLeft = true;
+  tell();
+  say({ is: "left" });
 }
 
 async function obey(command: Command): Promise<void> {
@@ -133,4 +153,4 @@ const lines = new Lines();
 for await (const chunk of process.stdin.setEncoding("utf8")) {
   for (const line of lines.push(chunk)) obey(JSON.parse(line));
 }
-process.exit(0);
+if (!hasLeft) process.exit(0); // Whoever started it is gone.

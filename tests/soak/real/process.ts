@@ -71,7 +71,7 @@ export class MemberProcess {
     this.ended = Promise.all([this.#child.status, ...outputs]).then(([{ code, signal }]) => {
       for (const waiters of this.#waiters.values()) for (const tell of waiters) tell(null);
       this.#waiters.clear();
-      this.#input.close().catch(() => {});
+      this.endInput();
       return { code, signal };
     });
   }
@@ -104,6 +104,11 @@ export class MemberProcess {
     const report = this.report(is, timeout);
     this.tell(command);
     return report;
+  }
+
+  /** Tells it nothing more. */
+  endInput(): void {
+    this.#input.close().catch(() => {}); // It has ended.
   }
 
   /** Kills it. */

@@ -55,8 +55,8 @@ export type Report =
   | { is: "called"; lives: Record<string, string> }
   /** What is left, in words, and the heap in use, in bytes. */
   | { is: "checked"; left: string[]; heap: number }
-  /** It has left; the time that took, in ms. */
-  | { is: "left"; took: number };
+  /** It has left, and ends once its input does. */
+  | { is: "left" };
 
 /** The kinds of report. */
 export type ReportKind = Report["is"];

@@ -9,7 +9,7 @@ import { Chaos } from "../chaos.ts";
 import { countsText, endsTable, mib, table, violationsText } from "../report.ts";
 import { faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
-import { pause, rest } from "./rest.ts";
+import { OVER_WITHIN, pause, rest } from "./rest.ts";
 
 /** Options of {@linkcode runReal}. */
 export interface RealOptions {
@@ -23,11 +23,11 @@ export interface RealOptions {
   trace: boolean;
 }
 
-/** Times of chaos, each with a rest after it. */
-const ROUNDS = 2;
+/** How long chaos and a rest after it take together, in minutes. */
+const ROUND = 5;
 
-/** How long a rest takes at least, in ms. */
-const REST = 85_000;
+/** How long a rest takes, in ms, if all soon know all. */
+const REST = OVER_WITHIN + 5_000;
 
 /** The shortest time of chaos, in ms. */
 const MIN_CHAOS = 10_000;
@@ -72,12 +72,13 @@ async function soak(
 ): Promise<void> {
   await fleet.build(hosts);
   let heaps = new Map<string, number>();
-  for (let round = 0; round < ROUNDS; round++) {
+  const rounds = Math.max(1, Math.round(duration / 60_000 / ROUND));
+  for (let round = 0; round < rounds; round++) {
     const chaos = new Chaos(fleet, faults, PAUSE);
     fleet.work(true);
     chaos.start();
     try {
-      await pause(Math.max(MIN_CHAOS, duration / ROUNDS - REST), signal);
+      await pause(Math.max(MIN_CHAOS, duration / rounds - REST), signal);
     } finally {
       chaos.stop();
     }

@@ -9,7 +9,7 @@ import { type AlnError, type Channel, ChannelError, Packet } from "../../../mod.
 import { SendQueue } from "../../../src/channel/send_queue.ts";
 import type { Bytes } from "../../../src/wire/bytes.ts";
 import type { Clock } from "../../../src/router/clock.ts";
-import type { ProcessClock } from "./process_clock.ts";
+import type { ProcessClock } from "../process_clock.ts";
 
 /** What a direction of a path does with what is on it: carry it, keep it for later, lose it. */
 export type Weather = "fair" | "stalled" | "lossy";

@@ -14,7 +14,7 @@ import { type Site, sleep } from "../load/site.ts";
 import { SLOWEST_READER } from "../load/streams.ts";
 import type { Place } from "./connection.ts";
 import type { Machine, Path, Process } from "./path.ts";
-import { ProcessClock } from "./process_clock.ts";
+import { ProcessClock } from "../process_clock.ts";
 import type { World } from "./world.ts";
 
 /** When virtual time begins, in seconds since 2024: routers count their lives by it. */

@@ -25,7 +25,7 @@ const CONVERGED_WITHIN = 240_000;
 const LOOK = 2_000;
 
 /** How long it may take until a service lets go of a caller that is gone, in ms. */
-const LET_GO = 45_000;
+const LET_GO = 110_000;
 
 /** How long ways may be beside the shortest, on average. */
 const STRETCH = 1.05;

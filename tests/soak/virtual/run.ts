@@ -27,6 +27,8 @@ export interface VirtualOptions {
   seed: number;
   /** Virtual minutes; rests between them are extra. */
   minutes: number;
+  /** How many routers there are; by default 12 to 20. */
+  hosts?: number;
   /** Is told what happens, line by line. */
   trace?: (line: string) => void;
   /** Collects the garbage, if the heap is to be looked at. */
@@ -89,7 +91,8 @@ const SHAPES: Record<string, (hosts: number, seed: number) => Topology> = {
 export async function runVirtual(options: VirtualOptions): Promise<VirtualReport> {
   const { seed, minutes, trace, gc } = options;
   const random = seededRandom(seed ^ 0x50a_c0de);
-  const hosts = MIN_HOSTS + below(random, MAX_HOSTS - MIN_HOSTS + 1);
+  const some = MIN_HOSTS + below(random, MAX_HOSTS - MIN_HOSTS + 1);
+  const hosts = options.hosts ?? some;
   const shape = pick(random, Object.keys(SHAPES))!;
   const world = new World(seed, hosts);
   if (trace) world.tell = (line) => trace(`${world.clock.now().toFixed(3)} ms: ${line}`);

@@ -1,10 +1,11 @@
 /**
- * The time of one simulated process: it can be stopped and continued, as by a signal, and it dies.
+ * The time of one process, simulated or not: it can be stopped and continued, as by a signal, and it
+ * dies, and all its timers with it.
  *
  * @module
  */
 
-import type { Clock } from "../../../src/router/clock.ts";
+import type { Clock } from "../../src/router/clock.ts";
 
 /** A timer of a process. */
 interface Timer {
