@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CallFrame, WINDOW } from "../call/frame.ts";
+import { type CallFrame, CHUNK_SIZE, WINDOW } from "../call/frame.ts";
 import { ItemCutter } from "../call/items.ts";
 import { ReceiveWindow } from "../call/receive_window.ts";
 import { type NumberedFrame, SendWindow } from "../call/send_window.ts";
@@ -28,6 +28,8 @@ export interface ConversationHost {
   readonly clock: Clock;
   /** Whether this is the caller's end. */
   readonly toService: boolean;
+  /** How much of an item goes into one frame, in bytes. */
+  readonly chunkSize: number;
   /** How long the far end may owe us an answer, in ms; `Infinity` for ever. */
   readonly patience: number;
   /** Sends a packet with these fields to the far end; `false` if that is not possible now. */
@@ -88,7 +90,7 @@ export class Conversation {
   /** Queues an item; its data is borrowed until it has been sent. */
   item(data: Uint8Array, typ: number): void {
     if (this.#ended) return;
-    this.#queue.push(new ItemCutter(data, typ));
+    this.#queue.push(new ItemCutter(data, typ, this.#host.chunkSize));
     this.#queued += data.length;
     this.#pump();
   }
@@ -112,6 +114,7 @@ export class Conversation {
       if ((flags & ACK_ASKS) !== 0) this.#acknowledge();
     } else {
       const { data, typ } = packet;
+      if (data.length > CHUNK_SIZE) return; // Nobody cuts such frames; whoever forges them is not heard.
       this.#receiving.receive(number, { kind, flags, argument, data, typ }, now);
       this.#host.arrived();
     }
