@@ -133,7 +133,6 @@ export class OutgoingCall {
       const expire = () => this.fail(new DOMException(message, "TimeoutError"));
       this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
     }
-    if (this.#sink.wants) this.#waitForReply();
     const { marked } = this.#setup;
     if (typeof marked === "boolean") this.#begin(marked);
     else marked.then((known) => this.#begin(known));
