@@ -64,7 +64,7 @@ export class ItemJoiner {
    * @returns The item if that was its last frame, else `null`.
    */
   push({ data, flags }: CallFrame): Uint8Array | null {
-    if (!this.overflown) this.#size += data.length;
+    this.#size += data.length;
     if (this.overflown) {
       this.#parts = [];
       return null;

@@ -89,17 +89,16 @@ export class SendWindow {
   #smoothed: number = 0;
   #variation: number = 0;
   #timeout: number = FIRST_TIMEOUT;
-  #progressAt: number;
-  #probedAt: number;
+  #progressAt: number = 0;
+  #probedAt: number = 0;
   #probeInterval: number = MIN_PROBE_INTERVAL;
   /** Until when nothing is sent; `Infinity` if it is not paused. */
   #pausedUntil: number = Infinity;
   #pause: number = MIN_PAUSE;
 
   /** Constructs a new instance, which sends `first` frames before any is acknowledged. */
-  constructor(now: number, first: number) {
+  constructor(first: number) {
     this.#first = first;
-    this.#progressAt = this.#probedAt = now;
   }
 
   /** Whether everything has been acknowledged. */

@@ -108,6 +108,8 @@ export class ControlPlane {
       {
         reselect: (destination, now) => this.choice.reselect(destination, now),
         refresh: (destination, now) => this.#services.refresh(destination, now),
+        heardService: (host, service, capacity, now) =>
+          this.#services.heardOld(host, service, capacity, now),
         query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
         named: (neighbour, now) => this.#links.named(neighbour, now),
         claimed: (destination, now) => this.#contests.claimed(destination, now),

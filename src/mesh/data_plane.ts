@@ -221,7 +221,6 @@ export class DataPlane {
   // ── giving up ─────────────────────────────────────────────────────────────
 
   #refuse(packet: Packet, from: Neighbour): void {
-    from.refusals++;
     const { srv, dst } = packet;
     const what = srv === "" ? `packet to "${dst}"` : `packet for "${srv}"${dst && ` at "${dst}"`}`;
     const why = `the policy of the link does not let "${from.address}" send it`;

@@ -43,6 +43,9 @@ const BACK_OFF_RESET = 30_000;
 /** Between two full answers to one neighbour, in ms. Peers expect an answer within 200 ms. */
 const ANSWER_INTERVAL = 100;
 
+/** The same for one that asks again and again, in ms: a whole table is much for an empty packet. */
+const SPARING_INTERVAL = 5_000;
+
 /** From a withdrawal of our own address until we advertise it again, in ms; as peers do. */
 const SELF_DELAY = 100;
 
@@ -55,6 +58,8 @@ export interface BorderHooks {
   reselect(destination: Destination, now: number): void;
   /** The services that lead through a neighbour have changed. */
   refresh(destination: Destination, now: number): void;
+  /** The neighbour that leads to a host has told of one of its services. */
+  heardService(host: Destination, service: string, capacity: number, now: number): void;
   /** Ask a neighbour for its tables: again and again, or once. */
   query(neighbour: Neighbour, now: number, often?: boolean): void;
   /** A neighbour has said its name. */
@@ -257,7 +262,7 @@ export class LegacyBorder {
     });
     this.#answered(neighbour, now);
     if (address === identity.address) return;
-    if (!neighbour.mayOffer(address) || !neighbour.rules.offers(service, address)) {
+    if (!neighbour.rules.offers(service, address)) {
       return this.#tally.breaksRules(neighbour, `${service}@${address}`);
     }
     const known = neighbour.services.get(address)?.get(service) ?? 0;
@@ -267,17 +272,21 @@ export class LegacyBorder {
     }
     neighbour.noteService(address, service, capacity);
     const destination = routes.get(address);
-    if (destination?.selected === neighbour) this.#hooks.refresh(destination, now);
+    if (destination?.selected !== neighbour) return;
+    this.#hooks.heardService(destination, service, capacity, now);
   }
 
-  /** Answers a query with all there is to tell, at most every 100 ms. */
+  /** Answers a query with all there is to tell, but not too often. */
   hearQuery(neighbour: Neighbour, now: number): void {
-    const at = neighbour.answeredAt + ANSWER_INTERVAL;
+    if (neighbour.answerAt !== Infinity) return; // It will be.
+    const paid = neighbour.answerBudget.spend(now);
+    const at = neighbour.answeredAt + (paid ? ANSWER_INTERVAL : SPARING_INTERVAL);
     if (at <= now) return this.#voice.answer(neighbour, now);
-    if (neighbour.answerAt !== Infinity) return;
     neighbour.answerAt = at;
     this.#core.agenda.add(at, (later) => {
-      if (neighbour.answerAt === at) this.#voice.answer(neighbour, later);
+      if (neighbour.answerAt !== at) return;
+      if (!paid) neighbour.answerBudget.spend(later); // It has been earned by now.
+      this.#voice.answer(neighbour, later);
     });
   }
 
@@ -299,7 +308,7 @@ export class LegacyBorder {
   #answered(neighbour: Neighbour, now: number): void {
     neighbour.unanswered = 0;
     neighbour.retryAt = Infinity;
-    this.#watch.told(neighbour, now);
+    neighbour.auditHeardAt = now;
   }
 
   /** B13: whether a neighbour may change anything more for now. */
@@ -340,6 +349,13 @@ export class LegacyBorder {
   /** There is no way to a destination any more: B7. */
   lost(destination: Destination, now: number): void {
     if (this.#shields.size > 0) this.#checkLater(destination, now);
+  }
+
+  /** One service of a host has changed. */
+  serviceChanged(host: Destination, service: string, now: number): void {
+    for (const neighbour of this.#shields.keys()) {
+      this.#voice.tellService(neighbour, host, service, now);
+    }
   }
 
   /** The services of a host have changed. */

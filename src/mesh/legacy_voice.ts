@@ -97,24 +97,48 @@ export class LegacyVoice {
 
   /** Tells a neighbour what has changed in the services of a host, if it knows the host from us. */
   tellServices(neighbour: Neighbour, host: Destination, now: number): void {
-    const { services, routes, hidden } = this.#core;
-    const { address, id } = host;
-    if (neighbour.told.cost(id) === 0 || address === neighbour.address) return;
-    if (host === routes.self ? hidden : host.selected === neighbour) return;
-    if (host !== routes.self && host.selected === null) return; // They go with its route.
-    const wanted = services.of(address);
+    const { address } = host;
+    if (!this.#mayTellServices(neighbour, host)) return;
+    const wanted = this.#core.services.of(address);
     const told = neighbour.toldServices.get(address);
     for (const service of [...told?.keys() ?? []]) {
       if (wanted.has(service)) continue;
-      told!.delete(service);
-      if (this.#removal === "announce") this.#sendService(neighbour, address, service, 0);
-      else if (this.#removal === "reannounce") return this.#reannounce(neighbour, host, now);
+      if (this.#takeBack(neighbour, host, service, now)) return;
     }
     for (const [service, capacity] of wanted) {
       if (told?.get(service) === capacity || !neighbour.rules.sees(service, address)) continue;
       neighbour.noteToldService(address, service, capacity);
       this.#sendService(neighbour, address, service, capacity);
     }
+  }
+
+  /** The same for one service of a host, of which there may be thousands. */
+  tellService(neighbour: Neighbour, host: Destination, service: string, now: number): void {
+    const { address } = host;
+    if (!this.#mayTellServices(neighbour, host)) return;
+    const capacity = this.#core.services.of(address).get(service);
+    const told = neighbour.toldServices.get(address)?.get(service);
+    if (told === capacity) return;
+    if (capacity === undefined) return void this.#takeBack(neighbour, host, service, now);
+    neighbour.noteToldService(address, service, capacity);
+    this.#sendService(neighbour, address, service, capacity);
+  }
+
+  #mayTellServices(neighbour: Neighbour, host: Destination): boolean {
+    const { routes, hidden } = this.#core;
+    if (neighbour.told.cost(host.id) === 0 || host.address === neighbour.address) return false;
+    if (host === routes.self) return !hidden;
+    return host.selected !== neighbour && host.selected !== null; // They go with its route.
+  }
+
+  /** Tells that a service is gone. True if all services of the host were told again for that. */
+  #takeBack(neighbour: Neighbour, host: Destination, service: string, now: number): boolean {
+    const { address } = host;
+    neighbour.toldServices.get(address)!.delete(service);
+    if (this.#removal === "announce") this.#sendService(neighbour, address, service, 0);
+    if (this.#removal !== "reannounce") return false;
+    this.#reannounce(neighbour, host, now);
+    return true;
   }
 
   /** Makes a neighbour forget a host with all its services, and learn anew what is left. */

@@ -57,10 +57,9 @@ interface Vigil {
   /** Queries in a row that have brought nothing, and how often it had been heard before them. */
   tries: number;
   heard: number;
-  /** Whether it has told anything of its tables, and how often it has named itself first. */
-  tells: boolean;
+  /** Answers that it has given: each begins with itself. */
   answers: number;
-  /** Whether it has left queries unanswered and lived: it loses some. */
+  /** Whether it had left queries unanswered before it fell silent: it loses some, or answers none. */
   unsure: boolean;
 }
 
@@ -82,7 +81,7 @@ export class LegacyWatch {
   begin(neighbour: Neighbour, now: number): void {
     const vigil: Vigil = {
       ...{ at: Infinity, auditAt: this.#nextAudit(now), tries: 0, heard: 0 },
-      ...{ tells: false, answers: 0, unsure: false },
+      ...{ answers: 0, unsure: false },
     };
     this.#vigils.set(neighbour, vigil);
     this.#lookLater(neighbour, vigil);
@@ -91,12 +90,6 @@ export class LegacyWatch {
   /** A neighbour has gone, or turned out to be of our kind. */
   end(neighbour: Neighbour): void {
     this.#vigils.delete(neighbour);
-  }
-
-  /** A neighbour has told something of its tables. */
-  told(neighbour: Neighbour, now: number): void {
-    neighbour.auditHeardAt = now;
-    this.#vigils.get(neighbour)!.tells = true;
   }
 
   /** A neighbour has advertised itself: so begins each answer. */
@@ -132,7 +125,7 @@ export class LegacyWatch {
   #due({ keepalive, heardAt, helloAt, doubted }: Neighbour, vigil: Vigil): number {
     const { tries } = vigil;
     if (tries === 0) return Math.max(heardAt + keepalive, helloAt + MIN_GAP);
-    if (tries >= TRIES && !mayEnd(vigil)) return helloAt + Math.max(keepalive, MIN_GAP);
+    if (tries >= TRIES && vigil.unsure) return helloAt + Math.max(keepalive, MIN_GAP);
     if (doubted) return helloAt + MIN_GAP;
     return keepalive === Infinity
       ? Infinity
@@ -157,7 +150,7 @@ export class LegacyWatch {
       if (neighbour.doubted) this.#judge(neighbour, false, now);
     }
     if (now >= this.#due(neighbour, vigil) - 1) { // Sums of times are not exact.
-      if (vigil.tries >= TRIES && mayEnd(vigil)) {
+      if (vigil.tries >= TRIES && !vigil.unsure) {
         const silence = Math.round((now - neighbour.heardAt) / 1_000);
         const why = `nothing was heard for ${silence} s, in spite of ${TRIES} queries`;
         this.#hooks.drop(
@@ -227,9 +220,4 @@ export class LegacyWatch {
       if (told.cost(id) > 0) this.#hooks.lacks(neighbour, destination, now);
     }
   }
-}
-
-/** Whether a neighbour's silence means anything. */
-function mayEnd({ tells, unsure }: Vigil): boolean {
-  return tells && !unsure;
 }

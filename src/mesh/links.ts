@@ -265,7 +265,6 @@ export class Links {
     neighbour.session = hello.session;
     neighbour.welcomedAt = now;
     neighbour.proven = neighbour.missed = false;
-    neighbour.doubted = neighbour.suspended = neighbour.overtaken = false;
     neighbour.also = "";
     neighbour.router = neighbour.link;
     neighbour.takesTrailers = (hello.caps & CAP.hops) !== 0;

@@ -246,11 +246,6 @@ export class Mesh {
     return this.#control.core.neighbours.get(link)?.kind ?? "gone";
   }
 
-  /** How many packets of the neighbour on a link its policy has refused. */
-  refused(link: LinkId): number {
-    return this.#control.core.neighbours.get(link)?.refusals ?? 0;
-  }
-
   /** All about one destination; `null` if it is not known. */
   inspect(address: string): RouteDetails | null {
     const destination = this.#control.core.routes.get(address);

@@ -31,7 +31,7 @@ export class ServicePlane {
     if (!services.set(identity.address, service, capacity)) return;
     emit({ kind: "service", service: { service, address: identity.address, capacity } });
     this.#record(routes.self, identity.origin, service, capacity, now);
-    this.#border.servicesChanged(routes.self, now);
+    this.#border.serviceChanged(routes.self, service, now);
   }
 
   /** We have begun a new life: all that we offer is told anew, by its word. */
@@ -68,10 +68,27 @@ export class ServicePlane {
       return true;
     }
     this.#announcer.serviceNews(record, from, now);
-    if (destination.selected !== null && destination.origin === origin) {
-      this.refresh(destination, now);
+    const { selected } = destination;
+    if (selected?.rules.offers(name, host) && destination.origin === origin) {
+      this.#use(destination, name, record.load, now);
     }
     return true;
+  }
+
+  /** The old neighbour that leads to a host says something else of one of its services. */
+  heardOld(host: Destination, name: string, load: number, now: number): void {
+    const { records, identity } = this.#core;
+    const known = records.get(host.address, identity.proxyOrigin, name)?.load ?? 0;
+    if (known !== load) this.#record(host, identity.proxyOrigin, name, load, now);
+    this.#use(host, name, load, now);
+  }
+
+  /** One service of a host is to be used like this from now on; those of a host may be thousands. */
+  #use({ address }: Destination, service: string, capacity: number, now: number): void {
+    const { services, emit, routes } = this.#core;
+    if (!services.set(address, service, capacity)) return;
+    emit({ kind: "service", service: { service, address, capacity } });
+    this.#border.serviceChanged(routes.get(address)!, service, now);
   }
 
   /** A neighbour is about to tell all again: notes the services at hosts that it leads to. */
@@ -97,7 +114,7 @@ export class ServicePlane {
       const host = routes.get(record.host);
       if (host?.selected !== neighbour || host.origin !== record.origin) continue;
       records.forget(record);
-      this.refresh(host, now);
+      this.#use(host, record.name, 0, now);
     }
   }
 

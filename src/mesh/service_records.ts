@@ -45,6 +45,8 @@ interface Word {
   /** Whether it is ours. */
   own: boolean;
   records: Map<string, ServiceRecord>;
+  /** How many of them are removals. */
+  removals: number;
   /** When it was last seen that somebody leads to the host by this origin, in seconds. */
   seenAt: number;
 }
@@ -119,6 +121,8 @@ export class ServiceRecords {
       // Of two lives that began in the same second, the one that does not offer it is right.
       const removed = version === known.version && load === 0 && known.load > 0;
       if (!removed && !isNewer(version, known.version)) return "known";
+      if (known.load === 0) word.removals--;
+      if (load === 0) word.removals++;
       known.load = load;
       known.version = version;
       known.goneAt = seconds(now);
@@ -128,6 +132,7 @@ export class ServiceRecords {
     const full = this.#size >= this.#limit || word.records.size >= MAX_PER_ORIGIN;
     if (full && !own) return "full";
     this.#size++;
+    if (load === 0) word.removals++;
     const record = { host, name, origin, load, version, goneAt: seconds(now) };
     word.records.set(name, record);
     return record;
@@ -135,7 +140,12 @@ export class ServiceRecords {
 
   /** Forgets a record as if nobody had told it: if it is told once more, it is believed. */
   forget({ host, origin, name }: ServiceRecord): void {
-    if (this.#hosts.get(host)?.get(origin)?.records.delete(name)) this.#size--;
+    const word = this.#hosts.get(host)?.get(origin);
+    const record = word?.records.get(name);
+    if (word === undefined || record === undefined) return;
+    if (record.load === 0) word.removals--;
+    word.records.delete(name);
+    this.#size--;
   }
 
   /** Forgets what the earlier lives of a host have said, unless somebody still goes by them. */
@@ -158,6 +168,7 @@ export class ServiceRecords {
           const lifetime = word.own ? OWN_TOMBSTONE_LIFETIME : TOMBSTONE_LIFETIME;
           if (record.load > 0 || at - record.goneAt < lifetime) continue;
           word.records.delete(record.name);
+          word.removals--;
           this.#size--;
         }
       }
@@ -176,16 +187,18 @@ export class ServiceRecords {
       if (oldest && idle.length >= MAX_ORIGINS) this.#forget(words, host, oldest[0], oldest[1]);
       this.#hosts.set(host, words);
     }
-    const word = { own, records: new Map(), seenAt: seconds(now) };
+    const word: Word = { own, records: new Map(), removals: 0, seenAt: seconds(now) };
     words.set(origin, word);
     return word;
   }
 
   /** Makes room by forgetting one removal: of the service that was known first. */
   #forgetRemoval(word: Word): void {
+    if (word.removals === 0) return; // Or looking for one would take longer with each service.
     for (const { name, load } of word.records.values()) {
       if (load > 0) continue;
       word.records.delete(name);
+      word.removals--;
       this.#size--;
       return;
     }

@@ -156,8 +156,6 @@ export class Neighbour {
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
-  /** Packets of it that its rules have refused. */
-  refusals: number = 0;
   /** What it offers against its rules. */
   readonly disbelieved: Disbelieved = new Disbelieved();
   /** Whether the application has been told that it does. */
@@ -273,6 +271,8 @@ export class Neighbour {
 
   /** Changes that it may tell. */
   readonly changeBudget: Budget;
+  /** Answers to its queries that may follow closely on each other. */
+  readonly answerBudget: Budget;
   /** Adverts that said again what had just been said, and were not read. */
   repeats: number = 0;
 
@@ -313,6 +313,7 @@ export class Neighbour {
     this.heardAt = now;
     this.meters = meters;
     this.changeBudget = new Budget(20_000, 500, now);
+    this.answerBudget = new Budget(20, 0.2, now);
     this.requestBudget = new Budget(2_000, 100, now);
     this.digestBudget = new Budget(5, 1, now);
   }
@@ -355,6 +356,7 @@ export class Neighbour {
     this.staleServices.clear();
     this.disbelieved.clear();
     this.differs = this.withdrewItself = this.flooded = false;
+    this.doubted = this.suspended = this.overtaken = false;
     this.refused = 0;
     this.takesTrailers = this.takesDigests = this.hidesServices = false;
     this.queryAt =

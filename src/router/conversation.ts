@@ -60,7 +60,7 @@ export class Conversation {
     this.#host = host;
     this.#heardAt = this.#askedAt = host.clock.now();
     // A caller's first frame makes the call known; nothing may overtake it.
-    this.#sending = new SendWindow(this.#heardAt, host.toService ? 1 : WINDOW / 4);
+    this.#sending = new SendWindow(host.toService ? 1 : WINDOW / 4);
   }
 
   /** Whether all that was to be sent has been acknowledged. */

@@ -95,8 +95,6 @@ interface Link {
   channel: Channel;
   admission: Admission;
   gate: LinkOptions["gate"];
-  /** Packets that the gate has refused. */
-  refused: number;
   counters: LinkCounters;
 }
 
@@ -250,7 +248,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     });
     const { gate } = options;
     const counters = new LinkCounters(this.#clock.now());
-    const link: Link = { id: this.#nextLink++, channel, counters, admission, gate, refused: 0 };
+    const link: Link = { id: this.#nextLink++, channel, counters, admission, gate };
     if (this.#closing) return channel.close(closedError());
     this.#byChannel.set(channel, link);
     channel.onDrop = (error, packet, count) => {
@@ -275,12 +273,6 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (link === undefined) return;
     this.#detach(link, undefined, false);
     channel.close();
-  }
-
-  /** How many packets the policy and the gate of a channel have refused; 0 if it is not attached. */
-  refused(channel: Channel): number {
-    const link = this.#byChannel.get(channel);
-    return link === undefined ? 0 : link.refused + this.#mesh.refused(link.id);
   }
 
   /** Lets go of a channel. Until it is closed, it may have packets to tell of that it has to drop. */
@@ -646,7 +638,6 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         link.counters.packetsOut++;
         return null;
       }
-      if (!passed) link.refused++;
       error = passed
         ? linkError("ERR_CHANNEL_FULL", "the channel's queue is full")
         : linkError("ERR_CHANNEL_REFUSED", "the channel's gate refuses it");

@@ -33,6 +33,7 @@ test("callFrame() fills in what is left out", () => {
 });
 
 test("ItemCutter cuts an item into frames of 8 KiB, all but the last of which go on", () => {
+  assert.equal(CHUNK_SIZE, 8_192);
   for (const size of [0, 1, CHUNK_SIZE - 1, CHUNK_SIZE, CHUNK_SIZE + 1, 3 * CHUNK_SIZE, 100_000]) {
     const data = bytes(size);
     const frames = cut(data, 9);

@@ -9,9 +9,9 @@ import { CALL, MAX_FRAME_NUMBER } from "../../src/wire/call_mark.ts";
 const NO_GAPS = new Uint8Array(0);
 
 /** A window with so many frames to send, of which it may send `first` at once. */
-function windowOf(frames: number, first: number = 8, now: number = 0): SendWindow {
-  const window = new SendWindow(now, first);
-  push(window, frames, now);
+function windowOf(frames: number, first: number = 8): SendWindow {
+  const window = new SendWindow(first);
+  push(window, frames);
   return window;
 }
 
@@ -69,7 +69,7 @@ function crowdedWindow(frames: number): SendWindow {
 // ── what is sent ────────────────────────────────────────────────────────────
 
 test("SendWindow.next() gives frames with numbers from 1 on, in order and once", () => {
-  const window = new SendWindow(0, 8);
+  const window = new SendWindow(8);
   assert.equal(window.next(0), null);
   const frames = [CALL.open, CALL.data, CALL.end].map((kind) => callFrame(kind));
   for (const frame of frames) window.push(frame, 0);
@@ -129,6 +129,17 @@ test("SendWindow does not send more at once while frames wait in a queue on thei
   assert.equal(sent(window, 2_101).length, 1);
 });
 
+test("SendWindow sends more at once again on a way that has become longer, after a loss", () => {
+  const window = windowOf(60);
+  sent(window, 0);
+  acknowledge(window, 9, 10);
+  sent(window, 10);
+  acknowledge(window, 9, 20, { behind: [12] });
+  sent(window, 20); // 9 again: half as many may be on their way.
+  acknowledge(window, 25, 320); // Much longer than 10 ms; but that was before.
+  assert.deepEqual(sent(window, 320), range(25, 48)); // 8 and, for each that has arrived, one.
+});
+
 test("SendWindow never sends what the far end has no room for", () => {
   const window = crowdedWindow(20);
   assert.deepEqual(sent(window, 10), []);
@@ -177,7 +188,7 @@ test("NumberedFrame.last says that more is waiting, but not for its turn", () =>
 // ── what is said of it ──────────────────────────────────────────────────────
 
 test("SendWindow.size and .idle say what has not been acknowledged", () => {
-  const window = new SendWindow(0, 8);
+  const window = new SendWindow(8);
   const said = () => [window.size, window.idle];
   assert.deepEqual(said(), [0, true]);
   push(window, 3);
@@ -190,7 +201,7 @@ test("SendWindow.size and .idle say what has not been acknowledged", () => {
 });
 
 test("SendWindow.stalledFor() counts from the last sign of life, or from when it was needed", () => {
-  const window = new SendWindow(0, 8);
+  const window = new SendWindow(8);
   assert.equal(window.stalledFor(1_000), 0);
   push(window, 2, 1_000);
   assert.equal(window.stalledFor(1_500), 500);
@@ -206,7 +217,7 @@ test("SendWindow.stalledFor() counts from the last sign of life, or from when it
 });
 
 test("SendWindow.deadline is Infinity when nothing is to be done", () => {
-  const window = new SendWindow(0, 8);
+  const window = new SendWindow(8);
   assert.equal(window.deadline, Infinity);
   push(window, 1);
   sent(window, 0);
@@ -257,7 +268,7 @@ test("SendWindow sends all again when one takes too long, with half as many on t
 
 test("SendWindow waits longer than the way is, by RFC 6298: 200 ms at least, and no more than 10 s", () => {
   const timeoutAfter = (...trips: number[]) => {
-    const window = new SendWindow(0, 8);
+    const window = new SendWindow(8);
     let now = 0;
     for (const [i, trip] of trips.entries()) {
       push(window, 1, now);
@@ -434,7 +445,10 @@ test("SendWindow.refused() ignores frames that are not on their way", () => {
   const window = windowOf(2);
   sent(window, 0);
   acknowledge(window, 2, 10);
-  for (const number of [0, 1, 3, 9, MAX_FRAME_NUMBER]) window.refused(number, 10);
+  push(window, 8, 10);
+  sent(window, 10); // 2 to 10, but not yet the last.
+  push(window, 1, 10);
+  for (const number of [0, 1, 11, 12, MAX_FRAME_NUMBER]) window.refused(number, 10);
   assert.deepEqual([window.deadline, sent(window, 10)], [210, []]);
 });
 
@@ -494,7 +508,7 @@ test("SendWindow does not ask for room while the way is full: the question would
 // ── what never ends, and what nobody should say ─────────────────────────────
 
 test("SendWindow goes on where the numbers begin again", () => {
-  const window = new SendWindow(0, 8);
+  const window = new SendWindow(8);
   let next = 1;
   for (let now = 0; next < 40_000; now += 10) {
     push(window, WINDOW - window.size, now);
@@ -509,7 +523,7 @@ test("SendWindow goes on where the numbers begin again", () => {
 test("SendWindow survives whatever is said to it: it never sends more than a window", () => {
   for (let seed = 0; seed < 300; seed++) {
     const random = seededRandom(seed);
-    const window = new SendWindow(0, 8);
+    const window = new SendWindow(8);
     const numbers = new Set<number>();
     let now = 0;
     for (let i = 0; i < 200; i++) {

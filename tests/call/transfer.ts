@@ -72,7 +72,7 @@ export function transfer(options: TransferOptions, random: () => number): Transf
   const { frames, there = CLEAR, back = CLEAR, refusals = 0, first = WINDOW / 4 } = options;
   const { busy = () => 0, limit = 600_000 } = options;
   const arrivals: Agenda<Arrival> = new Agenda();
-  const sending = new SendWindow(0, first);
+  const sending = new SendWindow(first);
   const receiving = new ReceiveWindow();
   const report: TransferReport = { time: 0, takenAt: 0, sent: 0, acknowledgements: 0, probes: 0 };
   let [now, pushed, taken, freeAt] = [0, 0, 0, 0];

@@ -91,6 +91,13 @@ test("an old peer that says it is a neighbour, leads there at 1, or withdraws it
   }
 });
 
+test("an old peer that leads to a neighbour at 1 has the application told: only that may say so", () => {
+  for (const [cost, told] of [[1, ["! conflict b"]], [2, []]] as const) {
+    const me = scene();
+    assert.deepEqual(conflicts([...me.route(3, "b", cost, "d"), ...me.wait(4_000)]), told);
+  }
+});
+
 test("a withdrawal of a neighbour, sprayed by an old peer, does not keep the other old ones from it", () => {
   const me = scene();
   for (let i = 0; i < 40; i++) {
@@ -154,8 +161,70 @@ test("who takes a neighbour's name does not slow its links down, however often i
   }
   me.down(1);
   me.join(1, "b");
-  me.tell(2, (frame) => frame.route("b", 2, 1, LIFE));
+  me.tell(2, (frame) => frame.route("b", 2, 9, LIFE));
   assert.equal(me.mesh.nextHop("b"), 1); // Not damped.
+});
+
+test("a longer way to a neighbour is a matter of cost, as ever; one that ends before it is a lie", () => {
+  const me = new Script();
+  me.link(1, { cost: 5 });
+  me.hello(1, "b");
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE));
+  me.join(2, "c");
+  me.tell(2, (frame) => frame.route("b", 1, 1, LIFE));
+  assert.equal(me.mesh.nextHop("b"), 1);
+  me.tell(2, (frame) => frame.route("b", 2, 1, LIFE));
+  assert.equal(me.mesh.nextHop("b"), 2);
+});
+
+test("a neighbour that is starved of is asked itself, not those who lie about it", () => {
+  const me = new Script();
+  for (const link of [1, 2, 3]) me.alive.add(link);
+  me.link(1, { cost: 5 });
+  me.hello(1, "b");
+  me.tell(1, (frame) => frame.route("b", 1, 1, LIFE));
+  me.join(2, "c");
+  me.join(3, "m");
+  me.tell(2, (frame) => frame.route("b", 2, 9, LIFE));
+  me.tell(3, (frame) => frame.route("b", 1, 1, LIFE + 9));
+  me.wait(5_000);
+  me.tell(2, (frame) => frame.route("b", 0, 0, 0));
+  const requests = sent(me.wait(3_000)).filter((line) => line.includes("request b"));
+  assert(requests.length > 1);
+  assert(requests.every((line) => line.startsWith("> 1")), requests.join());
+});
+
+test("an old peer that goes by another name from now on has left the first one to others", () => {
+  const me = scene();
+  me.route(3, "e", 1, "e");
+  me.tell(2, (frame) => frame.route("d", 2, 1, LIFE));
+  assert.equal(me.mesh.nextHop("d"), 2);
+  me.tell(2, (frame) => frame.route("d", 0, 0, 0));
+  me.up(4, "d");
+  assert.equal(me.mesh.nextHop("d"), 4);
+  assert.equal(me.mesh.nextHop("e"), 3);
+});
+
+test("two routers of one name, each with its neighbour, come to rest with their services", () => {
+  const network = new SimulatedNetwork();
+  network.connect("a", "b");
+  network.connect("b", "c");
+  for (const [id, to] of [["one", "a"], ["two", "c"]] as const) {
+    network.start(id, { address: "twin" });
+    network.connect(id, to);
+    network.offer(id, `of ${id}`, 1);
+    network.run(3_000);
+  }
+  const ops = () => {
+    const frames = network.sent.splice(0).filter(({ packet }) => packet.net === 4);
+    return new Set(frames.map(({ packet }) => packet.data[0]!));
+  };
+  network.run(200_000);
+  assert(!ops().has(7)); // Nobody had to be told all again.
+  network.run(200_000);
+  assert.deepEqual([...ops()].sort(), [4, 5, 6]); // Pings and digests alone.
+  const services = (id: string) => network.node(id).mesh.services().map(({ service }) => service);
+  assert.deepEqual([services("a"), services("c")], [["of one"], ["of two"]]);
 });
 
 test("a conflict about a neighbour's name is told every 10 s at most", () => {
@@ -284,7 +353,8 @@ test("a router that was restarted is reached over its new link, and its old life
   assert.deepEqual([wayOf(me, "b"), me.services()], [4, ["new@b 1"]]);
   me.wait(2_000);
   me.tell(2, (frame) => frame.route("b", 2, 9, LIFE)); // What others remember of the old one.
-  assert.equal(me.mesh.inspect("b")!.origin, LIFE + 50);
+  me.down(4);
+  assert.equal(me.mesh.nextHop("b"), null);
 });
 
 test("a router that was restarted elsewhere is reached there once its old link proves dead", () => {
@@ -295,6 +365,18 @@ test("a router that was restarted elsewhere is reached there once its old link p
   assert(lines.includes("close 1"));
   assert.equal(me.mesh.nextHop("b"), 2);
   assert.deepEqual(conflicts(lines), []);
+});
+
+test("a neighbour in doubt that turns out to be old is judged as old peers are", () => {
+  const me = scene(false);
+  const lines = me.join(4, "b");
+  me.alive.add(4);
+  me.wait(500);
+  me.query(1);
+  me.route(1, "b", 1, "b");
+  lines.push(...live(me, 10_000, [2, 4]));
+  assert.deepEqual(closed(lines), []);
+  assert.equal(wayOf(me, "b"), 4); // It has had the name since.
 });
 
 test("an old peer that comes over a second link is reached there once the first leaves a query unanswered", () => {
@@ -339,6 +421,14 @@ test("two links to one router are told apart from two routers by what it says on
   me.hello(1, "b", { also: "4".padStart(16, "0") }); // The session that it has said on link 4.
   assert.equal(me.mesh.nextHop("b"), 4); // The cheaper one.
   assert.deepEqual(conflicts(live(me, 20_000, [1, 4])), []);
+});
+
+test("what a router says of its second link may come before that does", () => {
+  const me = scene(false);
+  me.hello(1, "b", { also: "4".padStart(16, "0") });
+  const lines = me.join(4, "b");
+  lines.push(...prove(me, 1), ...live(me, 20_000, [1, 2, 4]));
+  assert.deepEqual(conflicts(lines), []);
 });
 
 test("a router that says of another's link that it is its own must be the one that has the name", () => {

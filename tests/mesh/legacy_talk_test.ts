@@ -45,6 +45,22 @@ test("Mesh answers a repeated query in full again, but not faster than every 100
   assert.deepEqual(me.query(1), answer);
 });
 
+test("Mesh answers who asks again and again twenty times, and then every 5 s", () => {
+  const me = new Script();
+  me.up(1, "b");
+  const answers = (duration: number) => {
+    const lines: string[] = [];
+    for (let i = 0; i < duration; i += 10) lines.push(...me.query(1), ...me.wait(10));
+    return lines.filter((line) => line === "> 1: route me 1").length;
+  };
+  const [first, later] = [answers(5_000), answers(60_000)];
+  assert(first >= 18 && first <= 20, `${first} answers in 5 s`);
+  assert(later >= 11 && later <= 13, `${later} answers in a minute`);
+  me.wait(100_000);
+  const soon = answers(1_000);
+  assert(soon >= 9 && soon <= 11, `${soon} answers when it was calm`);
+});
+
 test("Mesh originates packets as every old peer expects them", () => {
   const me = new Script();
   me.offer("ping", 1);

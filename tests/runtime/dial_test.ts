@@ -84,6 +84,20 @@ for (const url of ["tcp+aln://127.0.0.1:0", "tls+aln://localhost:0", "ws://127.0
   });
 }
 
+test("dial() has its router told what `link` says of each channel", { timeout }, async () => {
+  await using server = await Server.start("tcp+aln://127.0.0.1:0", "server");
+  const client = new Router("client");
+  const dialer = dial(client, server.listener.url, { ...QUICK, link: { cost: 3 } });
+  for (let i = 0; i < 2; i++) {
+    const channel = await dialer.connected();
+    await client.waitForService("ping");
+    assert.deepEqual(client.routes(), [{ address: "server", cost: 3, via: "server" }]);
+    channel.close();
+    await new Promise((resolve) => dialer.addEventListener("status", resolve, { once: true }));
+  }
+  await client.close();
+});
+
 test("dial() asks for its URL and its options before every attempt", { timeout }, async () => {
   const seen: (string | null)[] = [];
   const server = new Router("server");

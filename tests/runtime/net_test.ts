@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { type BaseChannel, type Channel, Packet, Router } from "../../mod.ts";
 import { connect, listen, type ListenOptions } from "../../src/runtime/net.ts";
 import { clientCertificate, testCertificate } from "../support/certificate.ts";
-import { failureCode, rejection } from "../support/routers.ts";
+import { failureCode, next, rejection } from "../support/routers.ts";
 import { name as runtime, sockets } from "../support/runtime.ts";
 import { runScript } from "../support/script.ts";
 
@@ -64,6 +64,11 @@ for (const [url, bound] of URLS) {
   });
 }
 
+/** Waits until a router reaches an address. */
+async function reached(router: Router, address: string): Promise<void> {
+  while (!router.routes().some((route) => route.address === address)) await next(router, "route");
+}
+
 test("listen() passes its options on to the channels", { timeout }, async () => {
   for (const url of ["tcp+aln://127.0.0.1:0", "tls+aln://127.0.0.1:0", "ws://127.0.0.1:0"]) {
     const controller = new AbortController();
@@ -80,6 +85,45 @@ test("listen() passes its options on to the channels", { timeout }, async () => 
     await near.closed;
     await listener.close();
   }
+});
+
+test("listen() has its router told what `link` says of each channel", { timeout }, async () => {
+  for (const url of ["tcp+aln://127.0.0.1:0", "ws://127.0.0.1:0"]) {
+    const server = new Router("server");
+    const given: Channel[] = [];
+    const listener = await listen(url, server, {
+      link(channel) {
+        given.push(channel);
+        return { policy: { sees: ["ping"] }, cost: 1 + given.length };
+      },
+    });
+    for (const service of ["ping", "admin"]) server.registerService(service, () => {});
+    const clients = [new Router("client 1"), new Router("client 2")];
+    for (const client of clients) {
+      client.registerService("door", () => {});
+      client.addChannel(await connect(listener.url));
+      await client.waitForService("ping");
+      assert.deepEqual(client.services().filter(({ service }) => service === "admin"), []);
+    }
+    await Promise.all(["client 1", "client 2"].map((address) => reached(server, address)));
+    assert.deepEqual(server.routes().map(({ cost }) => cost).sort(), [2, 3]);
+    assert.equal(given.length, 2);
+    await Promise.all([...clients, server].map((router) => router.close()));
+    await listener.close();
+  }
+});
+
+test("listen() hands `link` on to a function that is given the channels", { timeout }, async () => {
+  const link = { cost: 3 };
+  const given = Promise.withResolvers<unknown[]>();
+  const listener = await listen("tcp+aln://127.0.0.1:0", (...all) => given.resolve(all), { link });
+  const near = await connect(listener.url);
+  const [channel, options] = await given.promise;
+  assert.equal(options, link);
+  (channel as Channel).close();
+  near.close();
+  await near.closed;
+  await listener.close();
 });
 
 test("listen() and connect() know what WebSockets need", { timeout }, async () => {

@@ -65,6 +65,7 @@ test("encodeCallMark() writes the layout exactly", () => {
     ["0001 5849002a", { kind: CALL.open, flags: stream, number: 1, argument: 42 }],
     ["0001 584e4001", { kind: CALL.open, flags: body | upload, number: 1, argument: RELIABLE | 1 }],
     ["0100 58530000", { kind: CALL.data, flags: DATA_MORE | DATA_ASKS, number: 0x80 }],
+    ["0003 58520000", { kind: CALL.data, flags: DATA_ASKS, number: 3 }],
     ["7f7f 58110000", { kind: CALL.data, toService: false, flags: DATA_MORE, number: 0x3fff }],
     ["0002 58580000", { kind: CALL.end, number: 2 }],
     ["0002 58200000", { kind: CALL.error, toService: false, number: 2 }],

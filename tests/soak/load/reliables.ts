@@ -10,9 +10,6 @@ import type { Load } from "./load.ts";
 import { type Site, sleep } from "./site.ts";
 import { impatience, someone, token } from "./tokens.ts";
 
-/** The longest that one message may take, in ms: longer than most faults last. */
-export const LONGEST = 80_000;
-
 /** Messages in a row, at most. */
 const MAX_MESSAGES = 4;
 
@@ -55,7 +52,7 @@ export const reliables: Load = {
 /** Sends one message; whether it has come. */
 async function send(site: Site, dst: string | undefined): Promise<boolean> {
   const { router, random, ledger } = site;
-  const timeout = 1_000 + (LONGEST - 1_000) * random();
+  const timeout = 1_000 + (site.longest - 1_000) * random();
   const signal = random() < 0.05 ? impatience(site, timeout) : undefined;
   const message = token(site);
   const started = site.clock.now();

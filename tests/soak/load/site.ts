@@ -23,6 +23,8 @@ export interface Site {
   readonly ledger: Ledger;
   /** What has to be let go of once nothing goes on. */
   readonly held: Held;
+  /** The longest that a call may take, in ms. */
+  readonly longest: number;
   /**
    * How late something was, in ms, beside what it is forgiven: while a process stands still, none of
    * its timers runs.

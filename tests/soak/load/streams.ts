@@ -21,7 +21,10 @@ const MAX_REPLIES = 120;
 const MAX_PAUSE = 200;
 
 /** Replies that may wait for a slow reader when the call has ended. */
-const WAITING = 10;
+const WAITING = 45;
+
+/** How long it may take a slow reader to read on when all is over, in ms. */
+export const SLOWEST_READER: number = WAITING * MAX_PAUSE;
 
 /** Size of a reply that is not small, in bytes. */
 const LARGE = 12_000;
@@ -66,7 +69,7 @@ export const streams: Load = {
     const { how } = await ledger.attempt(site, {
       kind: options.reliable ? "reliable stream" : "stream",
       timeout,
-      grace: WAITING * slowly, // A slow reader reads on when all is over.
+      grace: WAITING * slowly,
       signal: options.signal,
       mayTimeOutEarly: options.idle !== undefined,
       async make() {

@@ -5,27 +5,10 @@
  */
 
 import { pick } from "../../../src/testing/seeded_random.ts";
+import type { Fault } from "../chaos.ts";
 import type { Weather } from "./connection.ts";
 import type { Host, HostPath, Life } from "./host.ts";
 import type { World } from "./world.ts";
-
-/** One thing that can go wrong. */
-export interface Fault {
-  /** What it is counted as. */
-  name: string;
-  /** How often it happens beside the others. */
-  weight: number;
-  /** How long it lasts, in ms; short times are likelier than long ones. */
-  lasts: [min: number, max: number];
-  /** Whether it may last on while the world is looked at: it leaves nothing uncertain. */
-  mayStay?: boolean;
-  /**
-   * Begins.
-   *
-   * @returns What ends it; `null` if it makes no sense now.
-   */
-  begin(world: World): (() => void) | null;
-}
 
 /** What has nothing to set right. */
 const NOTHING = () => {};
@@ -34,7 +17,7 @@ const NOTHING = () => {};
 const MAX_DOWN = 1 / 3;
 
 /** Every fault. */
-export const faults: readonly Fault[] = [
+export const faults: readonly Fault<World>[] = [
   {
     name: "link reset",
     weight: 4,
@@ -135,7 +118,7 @@ function weatherFault(
   lasts: [number, number],
   weather: Weather,
   directions: (0 | 1)[],
-): Fault {
+): Fault<World> {
   return {
     name,
     weight,

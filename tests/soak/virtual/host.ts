@@ -11,6 +11,7 @@ import { Application } from "../load/application.ts";
 import { Held } from "../load/held.ts";
 import { Ledger } from "../load/ledger.ts";
 import { type Site, sleep } from "../load/site.ts";
+import { SLOWEST_READER } from "../load/streams.ts";
 import type { Place } from "./connection.ts";
 import type { Machine, Path, Process } from "./path.ts";
 import { ProcessClock } from "./process_clock.ts";
@@ -22,14 +23,17 @@ const FIRST_INCARNATION = 60_000_000;
 /** How long an application rests between two things that it does, on average, in ms. */
 const PAUSE = 400;
 
+/** The longest that a call may take, in ms: longer than most faults last. */
+export const LONGEST = 80_000;
+
 /** Links come back after at most so long, in ms. */
 const MAX_DIAL_DELAY = 4_000;
 
 /** What a router may take to close, beside the time in which its process stands still, in ms. */
 const CLOSE_TIMEOUT = 2_010;
 
-/** How long an application may look at something before it hears that its router has closed, in ms. */
-const SLOWEST_READER = 250;
+/** How often is looked whether its calls have ended then, in ms. */
+const LOOK = 20;
 
 /** A path of the world. */
 export type HostPath = Path<Host>;
@@ -96,6 +100,7 @@ export class Life implements Site, Process {
   readonly random: () => number;
   readonly ledger: Ledger;
   readonly held: Held = new Held();
+  readonly longest: number = LONGEST;
   /** The router's time, in which nothing may be left of it at its end. */
   readonly routerClock: ProcessClock;
   /** The application's. */
@@ -210,7 +215,10 @@ export class Life implements Site, Process {
     if (late > 0) {
       tally.violation(`${this.life} has taken ${(done - started).toFixed(0)} ms to close`);
     }
-    await sleep(this, SLOWEST_READER);
+    await sleep(this, LOOK);
+    for (const end = done + SLOWEST_READER; this.ledger.open > 0 && this.clock.now() < end;) {
+      await sleep(this, LOOK);
+    }
     if (this.ledger.open > 0) {
       tally.violation(`${this.life} has closed, and ${this.ledger.open} of its calls are open`);
     }

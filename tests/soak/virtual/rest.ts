@@ -6,7 +6,6 @@
  * @module
  */
 
-import type { Router } from "../../../mod.ts";
 import {
   inspectQuiet,
   Links,
@@ -14,9 +13,9 @@ import {
   type SimulatedNode,
   type SimulatedRouter,
 } from "../../../src/testing/mod.ts";
-import { LONGEST } from "../load/reliables.ts";
-import { served } from "../load/services.ts";
-import type { Host, Life } from "./host.ts";
+import { ANSWERED_WITHIN, callEverybody } from "../load/everybody.ts";
+import { leftOpen } from "../load/left_open.ts";
+import { type Host, type Life, LONGEST } from "./host.ts";
 import type { World } from "./world.ts";
 
 /** How long it may take until all know all, in ms: a lost word is missed by the second digest. */
@@ -30,12 +29,6 @@ const LET_GO = 45_000;
 
 /** How long ways may be beside the shortest, on average. */
 const STRETCH = 1.05;
-
-/** What a call may take when nothing is wrong, in ms. */
-const ANSWERED_WITHIN = 4_000;
-
-/** Contexts that a router can have open. */
-const CONTEXTS = 16_384;
 
 /** Lets a world come to rest, and looks at it. Applications must have stopped. */
 export async function rest(world: World): Promise<void> {
@@ -122,51 +115,22 @@ function node(
   };
 }
 
-/** Everybody calls everybody who can be reached. */
+/** Everybody calls everybody who can be reached, and hears from who runs there now. */
 async function everybodyAnswers(world: World): Promise<void> {
   const { tally, lives } = world;
-  const running = new Map(lives.map(({ router, life }) => [router.address, life]));
-  const calls = lives.flatMap((site) =>
-    site.router.routes().map(async ({ address }) => {
-      const { router, ledger } = site;
-      const { how } = await ledger.attempt(site, {
-        kind: "here, at rest",
-        timeout: ANSWERED_WITHIN,
-        make: () => router.request("here", "", { dst: address, timeout: ANSWERED_WITHIN }),
-        fault: (answer) =>
-          answer.text() === running.get(address) ? null : `"${answer.text()}" answers`,
-      });
-      if (how === "answered") return;
-      tally.violation(`at rest, "${address}" does not answer ${site.life}: ${how}`);
-    })
-  );
+  const calls = lives.map((site) => callEverybody(site));
   await world.run(ANSWERED_WITHIN + 10);
-  await Promise.race([Promise.all(calls), world.turn()]);
-}
-
-/** No call is open, none is served, nothing is held, and as many contexts can be opened as there are. */
-function nothingOpen({ lives, tally, clock }: World): void {
-  for (const site of lives) {
-    const { router, life, ledger, held } = site;
-    const open = [
-      ...ledger.overdue(clock.now()),
-      ...held.words().map((what) => `${what} have not been let go of`),
-      ...served(site).map((what) => `${what} are still served`),
-    ];
-    if (ledger.open > 0) open.push(`${ledger.open} calls have not ended`);
-    const contexts = openContexts(router);
-    if (contexts > 0) open.push(`${contexts} contexts are open`);
-    for (const what of open) tally.violation(`at rest, ${life}: ${what}`);
+  const answers = await Promise.race([Promise.all(calls), world.turn()]);
+  const running = new Map(lives.map(({ router, life }) => [router.address, life]));
+  for (const [address, life] of (answers ?? []).flatMap((of) => [...of])) {
+    if (running.get(address) === life) continue;
+    tally.violation(`at rest, ${life} answers for ${running.get(address)}`);
   }
 }
 
-function openContexts(router: Router): number {
-  const opened: number[] = [];
-  try {
-    for (;;) opened.push(router.registerContextHandler(() => {}));
-  } catch {
-    return CONTEXTS - opened.length;
-  } finally {
-    for (const ctx of opened) router.releaseContext(ctx);
+/** No call is open, none is served, nothing is held, and as many contexts can be opened as there are. */
+function nothingOpen({ lives, tally }: World): void {
+  for (const site of lives) {
+    for (const what of leftOpen(site)) tally.violation(`at rest, ${site.life}: ${what}`);
   }
 }

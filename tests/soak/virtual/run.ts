@@ -16,7 +16,8 @@ import {
   tree,
 } from "../../../src/testing/mod.ts";
 import { below, pick, seededRandom } from "../../../src/testing/seeded_random.ts";
-import { Chaos } from "./chaos.ts";
+import { Chaos } from "../chaos.ts";
+import { faults } from "./faults.ts";
 import { rest } from "./rest.ts";
 import { World } from "./world.ts";
 
@@ -64,6 +65,9 @@ const MAX_HOSTS = 20;
 /** How long the first links have to come up, in ms. */
 const COLD_START = 5_000;
 
+/** How long it may take until all routers have closed, and all readers have read, in ms. */
+const CLOSED_WITHIN = 15_000;
+
 /** What a heap may grow by from a third of a run on, in all. */
 const MAX_GROWTH = 0.15;
 
@@ -99,7 +103,7 @@ export async function runVirtual(options: VirtualOptions): Promise<VirtualReport
   const [least, most] = PAUSES;
   for (let left = minutes * 60_000; left > 0; left -= CHAOS) {
     world.work();
-    const chaos = new Chaos(world, least * (most / least) ** random());
+    const chaos = new Chaos(world, faults, least * (most / least) ** random());
     chaos.start();
     await world.run(Math.max(MIN_CHAOS, Math.min(CHAOS, left)));
     chaos.stop();
@@ -120,7 +124,7 @@ async function end(world: World): Promise<void> {
   const leaving = world.hosts.map((host) => host.leave());
   let left = false;
   Promise.all(leaving).then(() => left = true);
-  await world.run(10_000);
+  await world.run(CLOSED_WITHIN);
   if (!left) tally.violation("not every router has closed");
   for (const { life } of world.lives) tally.violation(`${life} still runs`);
   if (clock.pending > 0) tally.violation(`${clock.pending} timers are left`);

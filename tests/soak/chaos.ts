@@ -4,15 +4,45 @@
  * @module
  */
 
-import { type Fault, faults } from "./faults.ts";
-import type { World } from "./world.ts";
+import type { Clock } from "../../src/router/clock.ts";
+import type { Tally } from "./load/tally.ts";
+
+/** One thing that can go wrong in a world. */
+export interface Fault<World> {
+  /** What it is counted as. */
+  name: string;
+  /** How often it happens beside the others. */
+  weight: number;
+  /** How long it lasts, in ms; short times are likelier than long ones. */
+  lasts: [min: number, max: number];
+  /** Whether it may last on while the world is looked at: it leaves nothing uncertain. */
+  mayStay?: boolean;
+  /**
+   * Begins.
+   *
+   * @returns What ends it; `null` if it makes no sense now.
+   */
+  begin(world: World): (() => void) | null;
+}
+
+/** What chaos needs to know of a world. */
+export interface Sufferer {
+  /** Its time. */
+  readonly clock: Clock;
+  /** Uniform over [0, 1). */
+  readonly random: () => number;
+  /** Where faults are counted. */
+  readonly tally: Tally;
+  /** Is told what happens, line by line. */
+  tell(line: string): void;
+}
 
 /** Chance that what may stay wrong while the world is looked at does. */
 const STAY = 0.3;
 
 /** Something that is wrong. */
-interface Trouble {
-  fault: Fault;
+interface Trouble<World> {
+  fault: Fault<World>;
   /** Ends it; otherwise that happens in its time. */
   end: () => void;
   /** Lets it stay until it is ended. */
@@ -20,10 +50,11 @@ interface Trouble {
 }
 
 /** Lets things go wrong in a world. */
-export class Chaos {
+export class Chaos<World extends Sufferer> {
   readonly #world: World;
-  readonly #troubles: Set<Trouble> = new Set();
+  readonly #faults: readonly Fault<World>[];
   readonly #pause: number;
+  readonly #troubles: Set<Trouble<World>> = new Set();
   #cancel: () => void = () => {};
 
   /**
@@ -31,8 +62,9 @@ export class Chaos {
    *
    * @param pause How long nothing new goes wrong, on average, in ms.
    */
-  constructor(world: World, pause: number) {
+  constructor(world: World, faults: readonly Fault<World>[], pause: number) {
     this.#world = world;
+    this.#faults = faults;
     this.#pause = pause;
   }
 
@@ -42,7 +74,7 @@ export class Chaos {
     const pause = -Math.log(1 - random()) * this.#pause;
     this.#cancel = clock.schedule(clock.now() + pause, () => {
       this.start();
-      this.#begin(choose(random));
+      this.#begin(this.#choose());
     });
   }
 
@@ -60,7 +92,13 @@ export class Chaos {
     for (const { end } of [...this.#troubles]) end();
   }
 
-  #begin(fault: Fault): void {
+  #choose(): Fault<World> {
+    const weights = this.#faults.reduce((sum, { weight }) => sum + weight, 0);
+    let at = this.#world.random() * weights;
+    return this.#faults.find(({ weight }) => (at -= weight) < 0) ?? this.#faults[0]!;
+  }
+
+  #begin(fault: Fault<World>): void {
     const { clock, random, tally } = this.#world;
     const undo = fault.begin(this.#world);
     if (undo === null) return;
@@ -69,7 +107,7 @@ export class Chaos {
     const duration = min * (max / min) ** random() || 0;
     this.#world.tell(`${fault.name}, for ${duration.toFixed(0)} ms`);
     if (duration === 0) return undo();
-    const trouble: Trouble = {
+    const trouble: Trouble<World> = {
       fault,
       keep: () => cancel(),
       end: () => {
@@ -81,10 +119,4 @@ export class Chaos {
     const cancel = clock.schedule(clock.now() + duration, trouble.end);
     this.#troubles.add(trouble);
   }
-}
-
-function choose(random: () => number): Fault {
-  const weights = faults.reduce((sum, { weight }) => sum + weight, 0);
-  let at = random() * weights;
-  return faults.find(({ weight }) => (at -= weight) < 0) ?? faults[0]!;
 }
