@@ -250,7 +250,7 @@ export class OutgoingCall {
         if (next.done) break;
         const item = bytesOf(next.value);
         if (this.#conversation === null) this.#sendPlain(item);
-        else this.#conversation.item(new Uint8Array(item), this.#setup.typ ?? 0);
+        else this.#conversation.item(item, this.#setup.typ ?? 0); // Borrowed until there is room.
       }
       this.#uploading = null;
       this.#conversation?.push(callFrame(CALL.end));

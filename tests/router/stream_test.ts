@@ -332,6 +332,23 @@ test("Router.stream() fails when no reply comes within `idle`; each reply starts
   assert.equal(aborted, true);
 });
 
+test("Router.stream() that several wait for at once is not timed out while replies come", {
+  timeout: 10_000,
+}, async () => {
+  const { a, b, clock, rest, nothingLeft } = await pair();
+  b.registerService("tick", async function* () {
+    for (let i = 0; i < 4; i++) {
+      yield String(i);
+      await new Promise<void>((resolve) => void clock.schedule(clock.now() + 700, resolve));
+    }
+  });
+  await rest();
+  const reader = a.stream("tick", "", { idle: 1_000 }).getReader();
+  const reads = await clock.until(Promise.all(Array.from({ length: 5 }, () => reader.read())));
+  assert.deepEqual(reads.map(({ value }) => value?.text()), ["0", "1", "2", "3", undefined]);
+  await nothingLeft();
+});
+
 test("Router.stream() waits thirty seconds for a reply unless told otherwise, or for ever", {
   timeout: 10_000,
 }, async () => {
@@ -636,6 +653,26 @@ test("Router.stream() whose service has ended can be read at leisure, whatever h
     assert.deepEqual(await read(failing), ["one", "ERR_CALL_HANDLER"], what);
     assert.deepEqual(drops.length, 1, what); // The error, where it was thrown.
   }
+});
+
+test("Router.stream() whose service has ended says no more to it", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  let sent = 0;
+  joinThrough(a, b, () => (sent++, 1));
+  b.registerService("count", counter([], 20));
+  await clock.rest();
+  const controller = new AbortController();
+  const streams = [a.stream("count", "", controller), a.stream("count"), a.stream("count")];
+  await clock.pass(1_000);
+  const before = sent;
+  controller.abort();
+  await streams[1]!.cancel();
+  assert.equal((await texts(streams[2]!)).length, 20);
+  await clock.pass(60_000);
+  assert.equal(sent, before);
 });
 
 test("Router.stream() is ended by its signal though all has come", {
