@@ -146,28 +146,36 @@ export class Conversation {
   }
 
   #pump(): void {
-    if (this.#pumping) return; // What is sent to ourselves may be answered before we are done.
+    if (this.#pumping) return; // What is sent may be answered before we are done: done below.
     this.#pumping = true;
-    const { clock } = this.#host;
-    const now = clock.now();
-    this.#cut(now);
-    for (let next; !this.#ended && (next = this.#sending.next(now)) !== null;) {
-      if (next === "probe") this.#acknowledge(ACK_ASKS);
-      else if (!this.#transmit(next)) this.#sending.refused(next.number, now);
-      this.#cut(now);
-    }
-    if (!this.#ended && this.#receiving.deadline <= now) this.#acknowledge();
-    if (!this.#ended && now >= this.#askAt) {
-      this.#askedAt = now;
-      this.#waitingSince = Math.min(this.#waitingSince, now);
-      this.#acknowledge(ACK_ASKS);
-    }
+    const now = this.#host.clock.now();
+    while (!this.#ended && this.#act(now));
     this.#pumping = false;
     if (this.#ended) return;
     const lostAt = this.#lostAt(now);
     if (now >= lostAt) return this.#host.lost();
     if (this.#hasWindow) this.#wakeWaiters();
     this.#arm(Math.min(this.#sending.deadline, this.#receiving.deadline, this.#askAt, lostAt));
+  }
+
+  /** Does one thing that is due; `false` if nothing is. */
+  #act(now: number): boolean {
+    this.#cut(now);
+    const next = this.#sending.next(now);
+    if (next === "probe") {
+      this.#acknowledge(ACK_ASKS);
+    } else if (next !== null) {
+      if (!this.#transmit(next)) this.#sending.refused(next.number, now);
+    } else if (this.#receiving.deadline <= now) {
+      this.#acknowledge();
+    } else if (now >= this.#askAt) {
+      this.#askedAt = now;
+      this.#waitingSince = Math.min(this.#waitingSince, now);
+      this.#acknowledge(ACK_ASKS);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   /** When the far end is taken for gone, if nothing is heard of it. */

@@ -141,7 +141,6 @@ export class OutgoingCall {
       const expire = () => this.fail(new DOMException(message, "TimeoutError"));
       this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
     }
-    if (this.#sink.wants) this.#waitForReply();
     const { marked } = this.#setup;
     if (typeof marked === "boolean") this.#begin(marked);
     else marked.then((known) => this.#begin(known));
@@ -262,7 +261,7 @@ export class OutgoingCall {
         if (next.done) break;
         const item = bytesOf(next.value);
         if (this.#conversation === null) this.#sendPlain(item);
-        else this.#conversation.item(new Uint8Array(item), this.#setup.typ ?? 0);
+        else this.#conversation.item(item, this.#setup.typ ?? 0); // Borrowed until there is room.
       }
       this.#uploading = null;
       this.#conversation?.push(callFrame(CALL.end));
