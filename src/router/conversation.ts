@@ -102,6 +102,12 @@ export class Conversation {
     this.#pump();
   }
 
+  /** Asks the far end for a word: if it knows the call no more, it says so. */
+  ask(): void {
+    if (!this.#ended) this.#acknowledge(ACK_ASKS);
+    this.flush();
+  }
+
   /** A marked packet has come, other than `cancel` and `gone`. */
   receive(mark: CallMark, packet: Packet): void {
     if (this.#ended) return;

@@ -90,6 +90,9 @@ const RELIABLE_PATIENCE = 100_000;
 const ROOM_TIMEOUT = 5_000;
 const ROOM_INTERVAL = 20;
 
+/** When a caller that waits for the answer to a question of one packet is asked whether it does, in ms. */
+const ASK_AFTER = 15_000;
+
 /** One call. */
 export class IncomingCall implements ServiceCall {
   /** The packet that began it. */
@@ -104,7 +107,9 @@ export class IncomingCall implements ServiceCall {
   readonly #mark: CallMark | null;
   readonly #conversation: Conversation | null = null;
   readonly #joiner: ItemJoiner;
-  #large: Conversation | null = null;
+  /** What began as one packet goes on in frames: the answer is large, or is long in coming. */
+  #later: Conversation | null = null;
+  readonly #since: number;
   #handler: ServiceHandler | null = null;
   #controller: AbortController | null = null;
   #abortReason: unknown = undefined;
@@ -126,6 +131,7 @@ export class IncomingCall implements ServiceCall {
     this.ctx = packet.ctx;
     this.#mark = mark;
     this.#joiner = new ItemJoiner(host.maxPayload);
+    this.#since = host.clock.now();
     if (mark?.kind === CALL.open) this.#conversation = this.#converse();
   }
 
@@ -161,9 +167,20 @@ export class IncomingCall implements ServiceCall {
     if (mark.kind === CALL.cancel || mark.kind === CALL.gone) {
       return this.abort(new DOMException("The caller has cancelled the call", "AbortError"));
     }
-    const conversation = this.#conversation ?? this.#large;
+    const conversation = this.#conversation ?? this.#later;
     conversation?.receive(mark, packet);
     if (this.#answered && conversation?.idle) this.#settle();
+  }
+
+  /**
+   * The answer is long in coming. That the caller had enough of waiting may have been lost on its way,
+   * and then nobody would ever say so: it is asked, and from then on asks us.
+   */
+  watch(): void {
+    if (this.#conversation !== null || this.#later !== null || this.#answered) return;
+    if (this.#host.clock.now() - this.#since < ASK_AFTER) return;
+    this.#later = this.#converse();
+    this.#later.ask();
   }
 
   /** Nobody waits for the answer any more. */
@@ -237,9 +254,9 @@ export class IncomingCall implements ServiceCall {
       const failure = this.#host.send({ ...init, data, srv: "", dst: this.caller, ctx: this.ctx });
       if (failure !== null) return failure;
     } else if (data.length > inlineSize(this.#host.chunkSize(this.caller))) {
-      this.#large = this.#converse();
-      this.#large.item(data, typ);
-      this.#large.push(callFrame(CALL.end));
+      this.#later ??= this.#converse();
+      this.#later.item(data, typ);
+      this.#later.push(callFrame(CALL.end));
     } else {
       const failure = this.#say(CALL.data, { ...init, data });
       if (failure !== null) return failure;
@@ -418,7 +435,7 @@ export class IncomingCall implements ServiceCall {
     if (this.#running) return;
     if (this.#mark !== null) {
       if (!this.#answered) return;
-      if (this.#conversation?.idle === false || this.#large?.idle === false) return;
+      if (this.#conversation?.idle === false || this.#later?.idle === false) return;
     }
     this.#end();
   }
@@ -429,7 +446,7 @@ export class IncomingCall implements ServiceCall {
     this.#stopWaiting?.();
     this.#wakeBody?.();
     this.#conversation?.end();
-    this.#large?.end();
+    this.#later?.end();
     this.#host.ended(this);
     return true;
   }

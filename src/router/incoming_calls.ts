@@ -18,6 +18,9 @@ const MAX_NUMBERED = 1_024;
 const MEMORY = 60_000;
 const MAX_REMEMBERED = 8_192;
 
+/** How often is looked whose answer is long in coming, in ms. */
+const WATCH_INTERVAL = 5_000;
+
 /** The service that is called. */
 export interface CalledService {
   /** Serves its calls. */
@@ -39,6 +42,7 @@ export class IncomingCalls {
   /** Numbered calls that have ended, by caller, context and random number, and when. */
   readonly #remembered: Map<string, number> = new Map();
   #numbered: number = 0;
+  #cancelWatch: (() => void) | null = null;
 
   /** Constructs a new instance. */
   constructor(host: Omit<IncomingHost, "ended">) {
@@ -74,6 +78,7 @@ export class IncomingCalls {
     }
     this.#add(call, service);
     call.start(service.handler);
+    this.#watch();
   }
 
   /** Refuses a call of a service that is there but takes no more, or is not there. */
@@ -111,6 +116,19 @@ export class IncomingCalls {
     for (const call of [...this.#services.keys()]) call.abort(reason);
   }
 
+  /** Looks now and then after calls that are not answered at once. */
+  #watch(): void {
+    if (this.#cancelWatch !== null || this.#callers.size === 0) return;
+    const { clock } = this.#host;
+    this.#cancelWatch = clock.schedule(clock.now() + WATCH_INTERVAL, () => {
+      this.#cancelWatch = null;
+      for (const calls of [...this.#callers.values()]) {
+        for (const call of [...calls.values()]) call.watch();
+      }
+      this.#watch();
+    });
+  }
+
   #add(call: IncomingCall, service: CalledService): void {
     const { caller: src, ctx } = call;
     this.#services.set(call, service);
@@ -131,6 +149,10 @@ export class IncomingCalls {
       const calls = this.#callers.get(src)!;
       calls.delete(ctx);
       if (calls.size === 0) this.#callers.delete(src);
+      if (this.#callers.size === 0) {
+        this.#cancelWatch?.();
+        this.#cancelWatch = null;
+      }
       if (call.numbered) {
         this.#numbered--;
         this.#remember(`${src}\n${ctx}\n${call.nonce}`);
