@@ -94,7 +94,7 @@ export class ControlPlane {
       refresh: (destination, now) => this.#services.refresh(destination, now),
       query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
       named: (neighbour, now) => this.#links.named(neighbour, now),
-      claimed: (destination, now) => this.#contests.claimed(destination, now),
+      claimed: (destination, by, now) => this.#contests.claimed(destination, by, now),
       judged: (neighbour, now) => {
         this.choice.reconsider(neighbour, now);
         this.#contests.settle(neighbour.address, now);
