@@ -9,6 +9,9 @@ import { type CallKind, MAX_FRAME_NUMBER } from "../wire/call_mark.ts";
 /** How much of a payload goes into one frame, in bytes: little enough to let others pass. */
 export const CHUNK_SIZE = 8_192;
 
+/** The same on the way through old peers: there are such that do not survive 4 KiB, escapes included. */
+export const SMALL_CHUNK_SIZE = 1_900;
+
 /** Frames that may be on their way, or wait for the application, in one direction of a call. */
 export const WINDOW = 32;
 

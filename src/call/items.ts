@@ -20,12 +20,19 @@ export function callFrame(kind: CallKind, fields: Partial<CallFrame> = {}): Call
 export class ItemCutter {
   readonly #data: Uint8Array;
   readonly #typ: number;
+  readonly #size: number;
   #at: number = 0;
 
-  /** Constructs a new instance; the data is borrowed until the last frame has been cut. */
-  constructor(data: Uint8Array, typ: number) {
+  /**
+   * Constructs a new instance.
+   *
+   * @param data Borrowed until the last frame has been cut.
+   * @param size How much of it goes into one frame, in bytes.
+   */
+  constructor(data: Uint8Array, typ: number, size: number = CHUNK_SIZE) {
     this.#data = data;
     this.#typ = typ;
+    this.#size = size;
   }
 
   /** Bytes that have not been cut. */
@@ -35,7 +42,7 @@ export class ItemCutter {
 
   /** The next frame, with data of its own; the last one if nothing is {@linkcode left} then. */
   next(): CallFrame {
-    const data = new Uint8Array(this.#data.subarray(this.#at, this.#at + CHUNK_SIZE));
+    const data = new Uint8Array(this.#data.subarray(this.#at, this.#at + this.#size));
     this.#at += data.length;
     return callFrame(CALL.data, { flags: this.left > 0 ? DATA_MORE : 0, data, typ: this.#typ });
   }

@@ -26,6 +26,8 @@ export class Contests {
   readonly #core: Core;
   readonly #announcer: Announcer;
   readonly #challenge: (neighbour: Neighbour, now: number) => void;
+  /** The last claim to what is a neighbour's, until that has proved alive. */
+  readonly #claims: WeakMap<Destination, { by: Neighbour; life: number }> = new WeakMap();
   /** When each neighbour was last told of another life under its name, or will be, in ms. */
   readonly #keepers: WeakMap<Neighbour, number> = new WeakMap();
   /** When the application was last told of each address, in ms. */
@@ -49,26 +51,35 @@ export class Contests {
   /**
    * Somebody speaks of an address as only whose it is may. A neighbour that goes by it is most likely
    * dead, and nobody has noticed: it keeps the name if it proves alive.
+   *
+   * @param life The life that is spoken of, if it is not the speaker's own.
    */
-  claimed(destination: Destination, now: number): void {
+  claimed(destination: Destination, by: Neighbour, now: number, life: number = Infinity): void {
     const { routes } = this.#core;
     if (destination === routes.self) return this.#tell(destination.address, now);
     const keeper = routes.keeper(destination);
     if (keeper === null) return;
+    this.#claims.set(destination, { by, life });
     this.#challenge(keeper, now);
     this.#tellKeeper(destination, keeper, now);
   }
 
   /** It is time to see whether several live ones go by an address; if so, the application is told. */
   settle(address: string, now: number): void {
-    const destination = this.#core.routes.get(address);
+    const { routes } = this.#core;
+    const destination = routes.get(address);
     if (destination === undefined) return;
-    for (const _ of this.#core.routes.rivals(destination)) return this.#tell(address, now);
+    const keeper = routes.keeper(destination);
+    const claim = this.#claims.get(destination);
+    if (keeper === null || claim === undefined) return;
+    this.#claims.delete(destination);
+    if (claim.by.router === keeper.router) return;
+    if (claim.life > keeper.offers.origin(destination.id)) this.#tell(address, now);
   }
 
   /** A neighbour that lives must hear of a later life under its name, to contradict it. */
   #tellKeeper(destination: Destination, keeper: Neighbour, now: number): void {
-    const { routes, agenda } = this.#core;
+    const { routes, agenda, neighbours } = this.#core;
     const last = this.#keepers.get(keeper) ?? -Infinity;
     if (keeper.kind !== "modern" || last > now) return; // It will.
     const at = Math.max(now, last + KEEPER_INTERVAL);
@@ -83,8 +94,8 @@ export class Contests {
     const { address, id } = destination;
     let origin = keeper.offers.origin(id);
     let seq = 0;
-    for (const { offers } of routes.rivals(destination)) {
-      if (offers.origin(id) <= origin) continue;
+    for (const { offers } of neighbours.values()) {
+      if (offers.cost(id) === 0 || offers.origin(id) <= origin) continue;
       origin = offers.origin(id);
       seq = offers.seq(id);
     }

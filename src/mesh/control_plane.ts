@@ -112,7 +112,7 @@ export class ControlPlane {
           this.#services.heardOld(host, service, capacity, now),
         query: (neighbour, now, often) => this.#links.query(neighbour, now, often),
         named: (neighbour, now) => this.#links.named(neighbour, now),
-        claimed: (destination, now) => this.#contests.claimed(destination, now),
+        claimed: (destination, by, now) => this.#contests.claimed(destination, by, now),
         judged: (neighbour, now) => {
           this.choice.reconsider(neighbour, now);
           this.#contests.settle(neighbour.address, now);

@@ -65,7 +65,7 @@ export interface BorderHooks {
   /** A neighbour has said its name. */
   named(neighbour: Neighbour, now: number): void;
   /** Somebody says that an address is its own that is another's, or ours. */
-  claimed(destination: Destination, now: number): void;
+  claimed(destination: Destination, by: Neighbour, now: number): void;
   /** Choose again for all that a neighbour offers: it has proved alive, or is overtaken. */
   judged(neighbour: Neighbour, now: number): void;
   /** A neighbour is gone. */
@@ -179,7 +179,7 @@ export class LegacyBorder {
     if (address === identity.address) {
       if (cost === 0) this.#disowned(neighbour, now);
       else neighbour.audit?.add(routes.self);
-      if (cost === 1) this.#hooks.claimed(routes.self, now);
+      if (cost === 1) this.#hooks.claimed(routes.self, neighbour, now);
     } else if (cost === 0) {
       this.#hearWithdrawal(neighbour, address, now);
     } else {
@@ -215,7 +215,7 @@ export class LegacyBorder {
     routes.offer(destination, neighbour, cost, 0, identity.proxyOrigin); // B11: theirs mean nothing.
     neighbour.offers.setNote(destination.id, 0);
     if (cost === 1 && routes.isBarred(destination, neighbour)) {
-      this.#hooks.claimed(destination, now);
+      this.#hooks.claimed(destination, neighbour, now);
     }
     this.#hooks.reselect(destination, now);
   }

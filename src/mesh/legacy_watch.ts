@@ -109,7 +109,8 @@ export class LegacyWatch {
     const vigil = this.#vigils.get(neighbour);
     if (vigil === undefined || neighbour.doubted) return;
     neighbour.doubted = true;
-    if (vigil.tries === 0) vigil.heard = neighbour.heard;
+    if (neighbour.heard !== vigil.heard) vigil.tries = 0; // That was before.
+    vigil.heard = neighbour.heard;
     if (now - neighbour.helloAt >= MIN_GAP) this.#ask(neighbour, vigil, now);
     else if (vigil.tries === 0) vigil.tries = 1; // It has just been asked.
     this.#lookLater(neighbour, vigil);

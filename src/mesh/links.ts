@@ -375,10 +375,11 @@ export class Links {
     const { address } = neighbour;
     if (neighbour.kind === "legacy") this.#border.challenge(neighbour, now);
     if (neighbour.kind !== "modern" || neighbour.doubted) return;
-    const { pingAt, heardAt } = neighbour;
+    const { pingAt, heardAt, roundTrip } = neighbour;
     const patience = neighbour.deadAfter / DEAD_AFTER; // More than 1 if its timers are throttled.
-    const isDead = pingAt > heardAt && now - pingAt >= DOUBT_TIMEOUT * patience;
-    if (isDead) return this.#lose(neighbour, now);
+    const slow = Math.max(OVERTAKE_AFTER, 2 * roundTrip) * patience;
+    const dead = Math.max(DOUBT_TIMEOUT, 3 * roundTrip) * patience;
+    if (pingAt > heardAt && now - pingAt >= dead) return this.#lose(neighbour, now);
     neighbour.doubted = true;
     neighbour.suspended = now - neighbour.provedAt >= CALM;
     const doubt = ++neighbour.doubts;
@@ -386,14 +387,13 @@ export class Links {
     const isOpen = () =>
       neighbour.doubted && neighbour.doubts === doubt &&
       this.#core.neighbours.get(neighbour.link) === neighbour;
-    const slow = Math.max(OVERTAKE_AFTER, 2 * neighbour.roundTrip) * patience;
-    this.#core.agenda.add(now + Math.min(slow, DOUBT_TIMEOUT * patience - 1), (later) => {
+    this.#core.agenda.add(now + slow, (later) => {
       if (!isOpen()) return;
       neighbour.overtaken = true;
       neighbour.suspended = false;
       this.#hooks.reconsider(neighbour, later);
     });
-    this.#core.agenda.add(now + DOUBT_TIMEOUT * patience, (later) => {
+    this.#core.agenda.add(now + dead, (later) => {
       if (isOpen()) this.#lose(neighbour, later);
       else this.#hooks.settle(address, later);
     });

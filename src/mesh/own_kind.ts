@@ -126,7 +126,7 @@ export class OwnKind {
     if (!neighbour.mayOffer(address)) {
       neighbour.disbelieved.note(address, cost, seq, origin);
       if (address === identity.address && cost > 0 && identity.isClaim(origin, seq)) {
-        this.#contests.claimed(routes.self, now);
+        this.#contests.claimed(routes.self, neighbour, now);
       }
       if (cost > 0) this.#tally.breaksRules(neighbour, address);
       return;
@@ -160,7 +160,8 @@ export class OwnKind {
     neighbour.stale?.delete(destination);
     routes.offer(destination, neighbour, cost, seq, origin);
     neighbour.offers.setNote(destination.id, seconds(now));
-    if (isKept && (later || cost === 1)) this.#contests.claimed(destination, now);
+    if (isKept && cost === 1) this.#contests.claimed(destination, neighbour, now);
+    else if (isKept && later) this.#contests.claimed(destination, neighbour, now, origin);
     this.#choice.consider(destination, neighbour, now);
   }
 

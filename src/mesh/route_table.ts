@@ -219,22 +219,6 @@ export class RouteTable {
     return offers.cost(id) === 1 || offers.origin(id) !== keeper.offers.origin(id);
   }
 
-  /** Neighbours that say that an address which another goes by is theirs, or a later life's. */
-  *rivals(destination: Destination): Generator<Neighbour> {
-    const keeper = this.keeper(destination);
-    if (keeper === null) return;
-    const { address, id } = destination;
-    for (const neighbour of this.#neighbours.values()) {
-      const { kind, offers } = neighbour;
-      if (offers.cost(id) === 0 || !this.isBarred(destination, neighbour)) continue;
-      const native = kind === "modern" && !isProxied(offers.origin(id));
-      const later = keeper.kind === "legacy" || offers.origin(id) > keeper.offers.origin(id);
-      if (neighbour.address === address || offers.cost(id) === 1 || (native && later)) {
-        yield neighbour;
-      }
-    }
-  }
-
   // ── how near we have said that we are ─────────────────────────────────────
 
   /** What we have passed on of an origin's word; `null` if nothing. */

@@ -57,8 +57,8 @@ export interface CallOptions {
   typ?: number;
   /**
    * Delivered once and in order though links are lost: sent again until the far end has it, and not
-   * given up when the route is lost, but only when the time is over. With an old peer it is an
-   * ordinary call, and a `fallback` event says so.
+   * given up when the route is lost, but only when the time is over, or the service has heard nothing
+   * for 100 s. With an old peer it is an ordinary call, and a `fallback` event says so.
    *
    * @default {false}
    */
@@ -228,10 +228,38 @@ export class Caller {
     if (limit !== undefined && !(limit >= 1)) {
       throw new RangeError(`Cannot call "${service}": a limit of ${limit} replies is none`);
     }
+    const { clock } = this.#host;
+    const deadline = clock.now() + timeout;
     const begin = (sink: ReplySink): StreamSource => {
-      const dst = this.#pickOrThrow(service, options);
-      const ends = { stream: true, timeout, idle };
-      return this.#start(this.#setup(service, dst, data, options, ends), sink);
+      const exclude = new Set<string>();
+      let call!: OutgoingCall;
+      const ask = (dst: string): void => {
+        const ends = { stream: true, timeout: deadline - clock.now(), idle };
+        const setup = this.#setup(service, dst, data, options, ends);
+        const asked = exclude.size;
+        const started = this.#start(setup, {
+          get wants() {
+            return sink.wants;
+          },
+          reply: (packet) => sink.reply(packet),
+          end: () => sink.end(),
+          fail: (reason) => {
+            exclude.add(dst);
+            const mayAsk = hasNotRun(reason) && exclude.size <= MAX_REFUSALS;
+            const over = options.dst || isStream(data) || options.signal?.aborted;
+            const other = mayAsk && !over ? this.pick(service, options, exclude) : null;
+            if (other === null) return sink.fail(reason);
+            try {
+              ask(other);
+            } catch (error) {
+              sink.fail(error);
+            }
+          },
+        });
+        if (exclude.size === asked) call = started; // Else it has failed, and another is asked.
+      };
+      ask(this.#pickOrThrow(service, options));
+      return { resume: () => call.resume(), cancel: () => call.cancel() };
     };
     return new ReplyStream(begin, options);
   }

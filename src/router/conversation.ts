@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CallFrame, WINDOW } from "../call/frame.ts";
+import { type CallFrame, CHUNK_SIZE, WINDOW } from "../call/frame.ts";
 import { ItemCutter } from "../call/items.ts";
 import { ReceiveWindow } from "../call/receive_window.ts";
 import { type NumberedFrame, SendWindow } from "../call/send_window.ts";
@@ -28,6 +28,8 @@ export interface ConversationHost {
   readonly clock: Clock;
   /** Whether this is the caller's end. */
   readonly toService: boolean;
+  /** How much of an item goes into one frame, in bytes. */
+  readonly chunkSize: number;
   /** How long the far end may owe us an answer, in ms; `Infinity` for ever. */
   readonly patience: number;
   /** Sends a packet with these fields to the far end; `false` if that is not possible now. */
@@ -88,7 +90,7 @@ export class Conversation {
   /** Queues an item; its data is borrowed until it has been sent. */
   item(data: Uint8Array, typ: number): void {
     if (this.#ended) return;
-    this.#queue.push(new ItemCutter(data, typ));
+    this.#queue.push(new ItemCutter(data, typ, this.#host.chunkSize));
     this.#queued += data.length;
     this.#pump();
   }
@@ -118,6 +120,7 @@ export class Conversation {
       if ((flags & ACK_ASKS) !== 0) this.#acknowledge();
     } else {
       const { data, typ } = packet;
+      if (data.length > CHUNK_SIZE) return; // Nobody cuts such frames; whoever forges them is not heard.
       this.#receiving.receive(number, { kind, flags, argument, data, typ }, now);
       this.#host.arrived();
     }
@@ -149,28 +152,36 @@ export class Conversation {
   }
 
   #pump(): void {
-    if (this.#pumping) return; // What is sent to ourselves may be answered before we are done.
+    if (this.#pumping) return; // What is sent may be answered before we are done: done below.
     this.#pumping = true;
-    const { clock } = this.#host;
-    const now = clock.now();
-    this.#cut(now);
-    for (let next; !this.#ended && (next = this.#sending.next(now)) !== null;) {
-      if (next === "probe") this.#acknowledge(ACK_ASKS);
-      else if (!this.#transmit(next)) this.#sending.refused(next.number, now);
-      this.#cut(now);
-    }
-    if (!this.#ended && this.#receiving.deadline <= now) this.#acknowledge();
-    if (!this.#ended && now >= this.#askAt) {
-      this.#askedAt = now;
-      this.#waitingSince = Math.min(this.#waitingSince, now);
-      this.#acknowledge(ACK_ASKS);
-    }
+    const now = this.#host.clock.now();
+    while (!this.#ended && this.#act(now));
     this.#pumping = false;
     if (this.#ended) return;
     const lostAt = this.#lostAt(now);
     if (now >= lostAt) return this.#host.lost();
     if (this.#hasWindow) this.#wakeWaiters();
     this.#arm(Math.min(this.#sending.deadline, this.#receiving.deadline, this.#askAt, lostAt));
+  }
+
+  /** Does one thing that is due; `false` if nothing is. */
+  #act(now: number): boolean {
+    this.#cut(now);
+    const next = this.#sending.next(now);
+    if (next === "probe") {
+      this.#acknowledge(ACK_ASKS);
+    } else if (next !== null) {
+      if (!this.#transmit(next)) this.#sending.refused(next.number, now);
+    } else if (this.#receiving.deadline <= now) {
+      this.#acknowledge();
+    } else if (now >= this.#askAt) {
+      this.#askedAt = now;
+      this.#waitingSince = Math.min(this.#waitingSince, now);
+      this.#acknowledge(ACK_ASKS);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   /** When the far end is taken for gone, if nothing is heard of it. */

@@ -29,6 +29,8 @@ export interface HandlersHost {
   readonly clock: Clock;
   /** The largest payload of one item that is put together, in bytes. */
   readonly maxPayload: number;
+  /** How much of a payload goes into one frame on the way to an address, in bytes. */
+  chunkSize(address: string): number;
   /** Advertises a service of ours; capacity 0 withdraws it. */
   advertise(service: string, capacity: number): void;
   /** Sends a packet. */
@@ -51,6 +53,7 @@ export class Handlers {
     this.#incoming = new IncomingCalls({
       clock: host.clock,
       maxPayload: host.maxPayload,
+      chunkSize: (address) => host.chunkSize(address),
       send: (packet) => host.send(packet),
       threw: (packet, service, cause) => this.#threw(packet, `service "${service}"`, cause),
     });

@@ -20,7 +20,7 @@ import { checkFields } from "../wire/packet_codec.ts";
 import { bytesOf, endEarly, isData, isStream, iterate } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
-import { MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
+import { inlineSize, MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
 import { textOf } from "./text_of.ts";
 
 /** Why a packet was not sent: a stable code, then words. */
@@ -73,6 +73,8 @@ export interface IncomingHost {
   readonly clock: Clock;
   /** The largest payload of one item that is put together, in bytes. */
   readonly maxPayload: number;
+  /** How much of a payload goes into one frame on the way to an address, in bytes. */
+  chunkSize(address: string): number;
   /** Sends a packet. */
   send(packet: PacketInit): SendFailure | null;
   /** A handler has thrown. */
@@ -80,6 +82,9 @@ export interface IncomingHost {
   /** A call has ended. */
   ended(call: IncomingCall): void;
 }
+
+/** How long a caller that waits for a lost route to come back may be silent, in ms. */
+const RELIABLE_PATIENCE = 100_000;
 
 /** How long a reply to an old peer waits for room in a queue, in ms, and how often it looks. */
 const ROOM_TIMEOUT = 5_000;
@@ -248,7 +253,7 @@ export class IncomingCall implements ServiceCall {
     if (init.seq || init.ack) { // Fields of the application's own: there is no room for a mark.
       const failure = this.#host.send({ ...init, data, srv: "", dst: this.caller, ctx: this.ctx });
       if (failure !== null) return failure;
-    } else if (data.length > MAX_INLINE) {
+    } else if (data.length > inlineSize(this.#host.chunkSize(this.caller))) {
       this.#later ??= this.#converse();
       this.#later.item(data, typ);
       this.#later.push(callFrame(CALL.end));
@@ -354,7 +359,8 @@ export class IncomingCall implements ServiceCall {
     return new Conversation({
       clock: this.#host.clock,
       toService: false,
-      patience: PATIENCE,
+      chunkSize: this.#host.chunkSize(this.caller),
+      patience: this.reliable ? RELIABLE_PATIENCE : PATIENCE,
       transmit: (fields) => {
         return this.#host.send({ ...fields, dst: this.caller, ctx: this.ctx }) === null;
       },

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CHUNK_SIZE } from "../call/frame.ts";
 import { callFrame, ItemJoiner } from "../call/items.ts";
 import { CallError, type CallErrorCode, UnreachableError } from "../errors.ts";
 import {
@@ -19,8 +20,13 @@ import { bytesOf, endEarly, isStream, iterate, type PacketDataStream } from "./c
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 
-/** The largest payload that goes into a packet of its own, if the far end is of our kind. */
+/** The largest payload that goes into a packet of its own, if all on the way are of our kind. */
 export const MAX_INLINE = 32_768; // bytes
+
+/** The largest payload that goes into a packet of its own on a way that is cut like this. */
+export function inlineSize(chunkSize: number): number {
+  return chunkSize < CHUNK_SIZE ? chunkSize : MAX_INLINE;
+}
 
 /** How long the far end of a call whose frames are numbered may be silent, in ms. */
 export const PATIENCE = 30_000;
@@ -48,6 +54,8 @@ export interface CallHost {
   readonly random: () => number;
   /** The largest payload of one item that is put together, in bytes. */
   readonly maxPayload: number;
+  /** How much of a payload goes into one frame on the way to an address, in bytes. */
+  chunkSize(address: string): number;
   /** Sends a packet, or throws why not. */
   send(packet: PacketInit): void;
   /** Opens a context. */
@@ -133,7 +141,6 @@ export class OutgoingCall {
       const expire = () => this.fail(new DOMException(message, "TimeoutError"));
       this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
     }
-    if (this.#sink.wants) this.#waitForReply();
     const { marked } = this.#setup;
     if (typeof marked === "boolean") this.#begin(marked);
     else marked.then((known) => this.#begin(known));
@@ -193,11 +200,13 @@ export class OutgoingCall {
     const payload = data === undefined || data === null ? undefined : bytesOf(data);
     if (!this.#marked) return this.#sendPlain(payload);
     const size = payload?.length ?? 0;
-    if (size > MAX_INLINE) {
+    const chunk = this.#host.chunkSize(this.dst);
+    const numbered = stream || reliable;
+    if (size > (numbered ? chunk : inlineSize(chunk))) {
       this.#open(OPEN.body);
       this.#conversation!.item(payload!, typ ?? 0);
       this.#conversation!.push(callFrame(CALL.end));
-    } else if (stream || reliable) {
+    } else if (numbered) {
       this.#open(0, payload);
     } else {
       const mark = { kind: CALL.ask, toService: true, flags: 0, number: 0, argument: 0 };
@@ -222,6 +231,7 @@ export class OutgoingCall {
     return this.#conversation = new Conversation({
       clock: this.#host.clock,
       toService: true,
+      chunkSize: this.#host.chunkSize(this.dst),
       patience: reliable ? Infinity : PATIENCE,
       transmit: (fields) => {
         try {
@@ -251,7 +261,7 @@ export class OutgoingCall {
         if (next.done) break;
         const item = bytesOf(next.value);
         if (this.#conversation === null) this.#sendPlain(item);
-        else this.#conversation.item(new Uint8Array(item), this.#setup.typ ?? 0);
+        else this.#conversation.item(item, this.#setup.typ ?? 0); // Borrowed until there is room.
       }
       this.#uploading = null;
       this.#conversation?.push(callFrame(CALL.end));

@@ -103,7 +103,6 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
     };
     try {
       source = begin(sink);
-      if (!open) cancel();
     } catch (error) {
       fail(error);
     }

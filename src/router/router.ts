@@ -5,6 +5,7 @@
  * @module
  */
 
+import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
 import type { Channel } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
@@ -180,9 +181,12 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#mesh = new Mesh(address, random, { incarnation, throttled, ...options });
     this.#contexts = new ContextTable(random);
     const { balance = "lowest", maxPayload = MAX_PAYLOAD } = options;
+    const chunkSize = (address: string) =>
+      this.#mesh.kindOf(address) === "own" ? CHUNK_SIZE : SMALL_CHUNK_SIZE;
     this.#handlers = new Handlers(this.#contexts, {
       clock: this.#clock,
       maxPayload,
+      chunkSize,
       advertise: (service, capacity) =>
         this.#apply(this.#mesh.offer(service, capacity, this.#clock.now())),
       send: (packet) => this.send(packet),
@@ -193,6 +197,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       random,
       balance,
       maxPayload,
+      chunkSize,
       mesh: this.#mesh,
       throwIfClosed: () => {
         if (this.#closing) throw closedError();

@@ -173,6 +173,10 @@ test("a longer way to a neighbour is a matter of cost, as ever; one that ends be
   me.join(2, "c");
   me.tell(2, (frame) => frame.route("b", 1, 1, LIFE));
   assert.equal(me.mesh.nextHop("b"), 1);
+  for (const origin of [LIFE + 9, LIFE - 9, 0x8000_0001]) { // Nor are other words than its own.
+    me.tell(2, (frame) => frame.route("b", 2, 1, origin));
+    assert.equal(me.mesh.nextHop("b"), 1);
+  }
   me.tell(2, (frame) => frame.route("b", 2, 1, LIFE));
   assert.equal(me.mesh.nextHop("b"), 2);
 });
@@ -334,6 +338,8 @@ test("a neighbour that is known to be slow is given twice as long as it takes", 
   assert.equal(me.mesh.nextHop("b"), 1);
   me.wait(200);
   assert.equal(me.mesh.nextHop("b"), 4);
+  assert.deepEqual(closed(me.wait(1_000)), []);
+  assert.deepEqual(closed(me.wait(200)), ["close 1"]);
 });
 
 test("a link that has left a ping unanswered for 3 s is closed as soon as its router comes over another", () => {
@@ -392,6 +398,17 @@ test("an old peer that comes over a second link is reached there once the first 
   assert.equal(wayOf(me, "d"), 2);
   lines.push(...me.wait(10_000));
   assert.deepEqual(closed(lines), ["close 1"]);
+  assert.deepEqual(conflicts(lines), []);
+});
+
+test("what an old peer has answered before somebody else took its name proves nothing", () => {
+  const me = new Script();
+  me.up(1, "d", { keepalive: 25_000 });
+  me.wait(25_000);
+  me.route(1, "d", 1, "d");
+  me.wait(6_000);
+  const lines = [...me.up(2, "d"), ...me.wait(5_100)];
+  assert.equal(wayOf(me, "d"), 2);
   assert.deepEqual(conflicts(lines), []);
 });
 

@@ -102,6 +102,22 @@ test("A caller may use the buffer of a small payload again at once", {
   assert.deepEqual(await clock.until(stream), ["10"]);
 });
 
+test("A caller may use its buffer again, though its question has been lost and is sent again", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  let lost = 0;
+  joinThrough(a, b, ({ srv }) => srv === "echo" && lost++ === 0 ? 0 : 1);
+  b.registerService("echo", (packet) => packet.data);
+  await clock.rest();
+  const buffer = new Uint8Array(10).fill(1);
+  const call = a.request("echo", buffer, { reliable: true });
+  buffer.fill(9);
+  const reply = await clock.until(call);
+  assert.deepEqual([[...reply.data], lost], [Array(10).fill(1), 2]);
+});
+
 // ── too large ───────────────────────────────────────────────────────────────
 
 /** Two routers that take different sizes. */

@@ -55,6 +55,36 @@ test("Router.request() asks another instance if one is being drained", {
   await clock.until(Promise.all([hanging, drained]));
 });
 
+test("Router.stream() asks another instance if one has not begun, and no other once it has", {
+  timeout: 10_000,
+}, async () => {
+  const broken: ServiceHandler = async function* () {
+    yield "one";
+    await Promise.reject(new Error("broken"));
+  };
+  const { a, others: [b], asked, clock, registrations } = await scene({
+    b: silent,
+    c: broken,
+    d: works,
+  });
+  const read = async () => {
+    const texts: string[] = [];
+    try {
+      for await (const packet of a.stream("s")) texts.push(`${packet.src} ${packet.text()}`);
+    } catch (error) {
+      texts.push((error as CallError).code);
+    }
+    return texts;
+  };
+  const hanging = rejection(a.request("s", "", { dst: "b" }));
+  await turn();
+  const drained = registrations[0]!.drain(); // Of which a has not heard yet.
+  assert.deepEqual(await clock.until(read()), ["c one", "ERR_CALL_HANDLER"]);
+  b!.unregisterService("s");
+  assert.deepEqual(asked, ["b", "c"]);
+  await clock.until(Promise.all([hanging, drained]));
+});
+
 test("Router.request() asks nine instances at most if all of them refuse", {
   timeout: 10_000,
 }, async () => {

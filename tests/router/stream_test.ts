@@ -7,8 +7,16 @@ import {
   Router,
   type ServiceHandler,
 } from "../../mod.ts";
-import { pair, texts, turns } from "../support/calls.ts";
-import { chain, CountingController, join, rejection, turn } from "../support/routers.ts";
+import { joinThrough, pair, texts, turns } from "../support/calls.ts";
+import {
+  chain,
+  CountingController,
+  join,
+  joinDirectly,
+  rejection,
+  SteppingClock,
+  turn,
+} from "../support/routers.ts";
 
 /** Items of a generator, whose `log` says how far it has come. */
 function counter(log: string[], count: number = Infinity): ServiceHandler {
@@ -253,6 +261,26 @@ test("Router.stream() gives no more than `limit`, though more has come by then",
   assert.deepEqual(await texts(replies), ["0", "1"]);
 });
 
+test("Router.stream() gives no more than `limit` to those who wait for more", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  let lost = 0; // The first reply: when it is sent again, the others are there already.
+  joinThrough(a, b, (packet) => packet.text() === "0" && lost++ === 0 ? 0 : 1);
+  b.registerService("count", counter([], 30));
+  await clock.rest();
+  for (const limit of [1, 2]) {
+    lost = 0;
+    const reader = a.stream("count", "", { limit }).getReader();
+    const reads = [reader.read(), reader.read(), reader.read()];
+    const got = await clock.until(Promise.all(reads));
+    const expected = ["0", "1"].slice(0, limit);
+    assert.deepEqual(got.flatMap(({ value }) => value?.text() ?? []), expected);
+    assert.equal(lost, 2);
+  }
+});
+
 test("Router.stream() refuses a limit and times that are none", async () => {
   const router = new Router("a");
   router.registerService("s", () => "");
@@ -302,6 +330,23 @@ test("Router.stream() fails when no reply comes within `idle`; each reply starts
   assert(Math.abs(clock.now() - before - 100) < 5, `after ${clock.now() - before} ms`);
   await nothingLeft();
   assert.equal(aborted, true);
+});
+
+test("Router.stream() that several wait for at once is not timed out while replies come", {
+  timeout: 10_000,
+}, async () => {
+  const { a, b, clock, rest, nothingLeft } = await pair();
+  b.registerService("tick", async function* () {
+    for (let i = 0; i < 4; i++) {
+      yield String(i);
+      await new Promise<void>((resolve) => void clock.schedule(clock.now() + 700, resolve));
+    }
+  });
+  await rest();
+  const reader = a.stream("tick", "", { idle: 1_000 }).getReader();
+  const reads = await clock.until(Promise.all(Array.from({ length: 5 }, () => reader.read())));
+  assert.deepEqual(reads.map(({ value }) => value?.text()), ["0", "1", "2", "3", undefined]);
+  await nothingLeft();
 });
 
 test("Router.stream() waits thirty seconds for a reply unless told otherwise, or for ever", {
@@ -610,6 +655,26 @@ test("Router.stream() whose service has ended can be read at leisure, whatever h
   }
 });
 
+test("Router.stream() whose service has ended says no more to it", {
+  timeout: 10_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  let sent = 0;
+  joinThrough(a, b, () => (sent++, 1));
+  b.registerService("count", counter([], 20));
+  await clock.rest();
+  const controller = new AbortController();
+  const streams = [a.stream("count", "", controller), a.stream("count"), a.stream("count")];
+  await clock.pass(1_000);
+  const before = sent;
+  controller.abort();
+  await streams[1]!.cancel();
+  assert.equal((await texts(streams[2]!)).length, 20);
+  await clock.pass(60_000);
+  assert.equal(sent, before);
+});
+
 test("Router.stream() is ended by its signal though all has come", {
   timeout: 10_000,
 }, async () => {
@@ -722,6 +787,43 @@ test("Router.stream() fails where it is read if nobody offers the service", {
   assert.deepEqual(await read(a.stream("nothing")), ["ERR_NO_SERVICE"]);
   assert.deepEqual(await read(a.stream("x".repeat(256))), ["ERR_PACKET_FIELD"]);
   assert.deepEqual(await read(a.stream("nothing", 7 as never, { dst: "b" })), ["ERR_PACKET_FIELD"]);
+});
+
+test("Calls of every kind end over channels that deliver before send() returns", {
+  timeout: 20_000,
+}, async () => {
+  const clock = new SteppingClock();
+  const [a, b] = [new Router("a", { clock }), new Router("b", { clock })];
+  joinDirectly(a, b);
+  b.registerService("gen", counter([], 200));
+  b.registerService("all at once", (_packet, reply, call) => {
+    for (let i = 0; i < 200; i++) reply(String(i));
+    call.end();
+  });
+  b.registerService("echo", (packet) => packet.data);
+  b.registerService("stream echo", (_packet, _reply, { body }) => body);
+  b.registerService("fails", () => {
+    throw new Error("no");
+  });
+  await clock.pass(60_000);
+  const idle = clock.pending;
+  async function* upload() {
+    for (let i = 0; i < 200; i++) yield String(i);
+  }
+  const upTo = Array.from({ length: 200 }, (_, i) => String(i));
+  const before = clock.now();
+  const large = new Uint8Array(500_000).fill(3);
+  assert.deepEqual(await texts(a.stream("gen")), upTo);
+  assert.deepEqual(await texts(a.stream("all at once")), upTo);
+  assert.deepEqual(await texts(a.stream("all at once", "", { limit: 3 })), upTo.slice(0, 3));
+  assert.deepEqual(await texts(a.stream("stream echo", upload())), upTo);
+  assert.equal((await a.request("echo", "x")).text(), "x");
+  assert.equal((await a.request("echo", "x", { reliable: true })).text(), "x");
+  assert.deepEqual((await a.request("echo", large)).data, large);
+  assert.deepEqual(await read(a.stream("fails")), ["ERR_CALL_HANDLER"]);
+  assert.deepEqual(await read(a.stream("none", "", { dst: "b" })), ["ERR_NO_SERVICE"]);
+  await turns();
+  assert.deepEqual([clock.now(), clock.pending], [before, idle]);
 });
 
 test("Router.stream() from a service of our own goes as from any other", {

@@ -316,6 +316,26 @@ test("Router.request() does not mind what its source does when it is ended", {
   assert.deepEqual(drops, []);
 });
 
+test("Router.request() does not end a source that has come to its end", {
+  timeout: 10_000,
+}, async () => {
+  const { a, b, rest, nothingLeft } = await pair();
+  b.registerService("collect", collect);
+  await rest();
+  let ended = 0;
+  let given = 0;
+  const iterator: AsyncIterator<string> = {
+    next: () => Promise.resolve({ done: given === 3, value: String(given++) }),
+    return: () => {
+      ended++;
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+  const reply = await a.request("collect", { [Symbol.asyncIterator]: () => iterator });
+  await nothingLeft();
+  assert.deepEqual([reply.text(), ended], ["0 1 2", 0]);
+});
+
 test("Router.request() reads nothing more of its source once it has ended", {
   timeout: 10_000,
 }, async () => {
