@@ -51,10 +51,11 @@ export class Fleet implements Sufferer, AsyncDisposable {
   readonly paths: Path[] = [];
   /** Is told what happens, line by line. */
   readonly tell: (line: string) => void;
+  /** Whether all is about to end: then nobody is missed. */
+  ending: boolean = false;
   readonly #duration: number;
   /** Whether applications are to do something. */
   #working: boolean = false;
-  #ending: boolean = false;
 
   /**
    * Constructs a new instance, in which nothing runs.
@@ -101,7 +102,7 @@ export class Fleet implements Sufferer, AsyncDisposable {
 
   /** Starts the process of a host, if none runs there. */
   async start(host: Host): Promise<void> {
-    if (host.process !== null || this.#ending) return;
+    if (host.process !== null || this.ending) return;
     const { address, runtime } = host;
     const life = `${address}#${++host.lives}/${runtime.label.replace(" ", "")}`;
     const process = host.process = new MemberProcess(
@@ -119,7 +120,7 @@ export class Fleet implements Sufferer, AsyncDisposable {
     this.tally.count(`processes in ${runtime.label}`);
     process.ended.then(({ code, signal }) => this.#ended(host, process, code, signal));
     const ready = await process.report("ready", READY_WITHIN);
-    if (process.doomed || this.#ending) return;
+    if (process.doomed || this.ending) return;
     if (ready === null) return this.tally.violation(`${life} does not begin`);
     for (const { kind, proxy } of host.accepts) proxy.target = ready[kind];
     if (this.#working) process.tell({ do: "work" });
@@ -152,7 +153,7 @@ export class Fleet implements Sufferer, AsyncDisposable {
 
   /** Ends all that runs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ending = true;
+    this.ending = true;
     for (const process of this.processes) process.kill();
     await Promise.all(this.processes.map(({ ended }) => ended));
     await Promise.all(this.paths.map(({ proxy }) => proxy[Symbol.asyncDispose]()));
@@ -166,8 +167,10 @@ export class Fleet implements Sufferer, AsyncDisposable {
       for (const [how, count] of Object.entries(ends)) this.tally.end(kind, how, count);
     }
     for (const [what, count] of Object.entries(tally?.counts ?? {})) this.tally.count(what, count);
-    if (!doomed) this.tally.violation(`${life} has ended by itself, with ${code} ${signal ?? ""}`);
-    if (complaints !== "") this.tally.violation(`${life} complains: ${complaints}`);
+    if (!doomed && !this.ending) {
+      this.tally.violation(`${life} has ended by itself, with ${code} ${signal ?? ""}`);
+    }
+    if (complaints !== "" && !this.ending) this.tally.violation(`${life} complains: ${complaints}`);
   }
 }
 

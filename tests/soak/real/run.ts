@@ -44,11 +44,14 @@ export async function runReal(options: RealOptions): Promise<number> {
   const { seed, minutes, hosts, trace } = options;
   const duration = minutes * 60_000;
   const interrupted = new AbortController();
-  const onSignal = () => interrupted.abort(new Error("interrupted"));
+  const onSignal = () => {
+    fleet.ending = true; // Whoever presses Ctrl-C ends all of them.
+    interrupted.abort(new Error("interrupted"));
+  };
+  const fleet = new Fleet(seed, duration, (line) => trace && console.log(line));
   const signals = ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   console.log(`\n═══ seed ${seed}: ${hosts} processes, ${minutes} minutes`);
-  const fleet = new Fleet(seed, duration, (line) => trace && console.log(line));
   try {
     await soak(fleet, hosts, duration, interrupted.signal);
   } catch (error) {
