@@ -300,7 +300,7 @@ export class OutgoingCall {
       return this.#host.drop(packet, `it is no reply in context ${this.ctx}`, srv || src);
     }
     const mark = this.#marked ? decodeCallMark(packet) : null;
-    if (mark === null || mark.toService) return this.#receivePlain(packet);
+    if (mark === null) return this.#receivePlain(packet);
     packet.seq = packet.ack = 0; // They were for us, not for the application.
     if (mark.kind === CALL.gone) {
       this.fail(this.#error("ERR_CALL_LOST", "does not know the call any more"));

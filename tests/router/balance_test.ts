@@ -31,7 +31,7 @@ async function scene(
 /** How often each answered. */
 function counts(answers: string[]): Record<string, number> {
   const all: Record<string, number> = {};
-  for (const answer of answers.sort()) all[answer] = (all[answer] ?? 0) + 1;
+  for (const answer of [...answers].sort()) all[answer] = (all[answer] ?? 0) + 1;
   return all;
 }
 
@@ -106,15 +106,35 @@ test('Balance "latency" prefers who answers faster', { timeout: 10_000 }, async 
   assert(spread.b! >= 1 && spread.c! > 40, JSON.stringify(spread));
 });
 
+test('Balance "latency" holds nothing against who was given up', { timeout: 10_000 }, async () => {
+  const { a, clock } = await scene(["b", "c"], {}, (name, clock) => {
+    const time = name === "b" ? 20 : 200;
+    return new Promise((resolve) => void clock.schedule(clock.now() + time, resolve));
+  });
+  await clock.until(askMany(a, 10, "latency"));
+  for (let i = 0; i < 10; i++) {
+    const controller = new AbortController();
+    const failed = rejection(a.request("who", "", { dst: "b", signal: controller.signal }));
+    await turns(2);
+    controller.abort();
+    await failed;
+  }
+  const spread = counts(await clock.until(askMany(a, 10, "latency")));
+  assert(spread.b! >= 8, JSON.stringify(spread));
+});
+
 test("Balance of the router counts for every call that names none of its own", {
   timeout: 10_000,
 }, async () => {
-  const { a, others } = await scene(["b", "c", "d"], { balance: "round-robin" });
-  assert.deepEqual(counts(await askMany(a, 9)), { b: 3, c: 3, d: 3 });
+  const { a } = await scene(["b", "c", "d"], { balance: "round-robin" });
+  const inTurn = (answers: string[]) => {
+    assert.deepEqual(answers.slice(3), answers.slice(0, -3));
+    assert.equal(new Set(answers).size, 3);
+  };
+  inTurn(await askMany(a, 12));
   const streamed: string[] = [];
-  for (let i = 0; i < 9; i++) streamed.push(...await texts(a.stream("who")));
-  assert.deepEqual(counts(streamed), { b: 3, c: 3, d: 3 });
-  others[1]!.registerService("other", () => "");
+  for (let i = 0; i < 12; i++) streamed.push(...await texts(a.stream("who")));
+  inTurn(streamed);
   const same = await Promise.all(
     Array.from({ length: 9 }, () => a.request("who", "", { balance: "sticky", key: "k" })),
   );

@@ -161,6 +161,22 @@ test("A reliable call goes on when its route comes back; another does not", {
   assert.equal(runs, 2);
 });
 
+test("A reliable call whose question found no route is made when there is one again", {
+  timeout: 20_000,
+}, async () => {
+  const { routers: [a, b, c], clock, links } = await chain(["a", "b", "c"]);
+  c.registerService("echo", (packet) => packet.data);
+  await clock.rest();
+  b.removeChannel(links[1][0]);
+  while (a.routes().some(({ address }) => address === "c")) await clock.pass(1);
+  const plain = failureCode(a.request("echo", "x", { dst: "c", timeout: 20_000 }));
+  const reliable = a.request("echo", "y", { dst: "c", reliable: true, timeout: 20_000 });
+  assert.equal(await clock.until(plain), "ERR_NO_ROUTE");
+  await clock.pass(1_000);
+  join(b, c);
+  assert.equal((await clock.until(reliable)).text(), "y");
+});
+
 test("A reliable call that nobody takes up again ends at its time, and the service's later", {
   timeout: 20_000,
 }, async () => {

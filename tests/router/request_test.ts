@@ -52,6 +52,7 @@ test("Router.request() resolves with the reply", { timeout: 10_000 }, async () =
     { src: reply.src, dst: reply.dst, srv: reply.srv, typ: reply.typ, text: reply.text() },
     { src: "b", dst: "a", srv: "", typ: 7, text: "hello" },
   );
+  assert.deepEqual([reply.seq, reply.ack], [0, 0]); // What was there is for routers.
   nothingLeft(a, clock, idle);
 });
 

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CallError, RequestOptions, Router, ServiceHandler } from "../../mod.ts";
+import type {
+  CallError,
+  RequestOptions,
+  Router,
+  RouterOptions,
+  ServiceHandler,
+} from "../../mod.ts";
 import { ALL_CONTEXTS, freeContexts } from "../support/calls.ts";
 import { chain, CountingController, failureCode, rejection, turn } from "../support/routers.ts";
 
 /** A caller among instances of "s": what each does, and in which order they were asked. */
-async function scene(handlers: Record<string, ServiceHandler>) {
+async function scene(handlers: Record<string, ServiceHandler>, options: RouterOptions = {}) {
   const names = Object.keys(handlers);
-  const made = await chain(["a", ...names] as ["a", ...string[]]);
+  const made = await chain(["a", ...names] as ["a", ...string[]], options);
   const { clock } = made;
   const [a, ...others] = made.routers as [Router, ...Router[]];
   const asked: string[] = [];
@@ -237,6 +243,21 @@ test("Router.request() makes no other attempt for what no instance can take", {
   assert.equal(await failureCode(a.request("s", 7 as never, { retries: 3 })), "ERR_PACKET_FIELD");
   assert.deepEqual(asked, []);
   await clock.rest();
+});
+
+test("Router.request() is not made again if its payload is too large for one instance", {
+  timeout: 10_000,
+}, async () => {
+  const { a, clock, link } = await scene({ b: works, c: works }, { maxPayload: 100_000 });
+  const asked: string[] = [];
+  const send = link.send.bind(link);
+  link.send = (packet) => {
+    if (packet.srv === "s") asked.push(packet.dst);
+    return send(packet);
+  };
+  const call = a.request("s", new Uint8Array(200_000), { retries: 3 });
+  assert.equal(await clock.until(failureCode(call)), "ERR_CALL_SIZE");
+  assert.deepEqual(asked, ["b"]);
 });
 
 test("Router.request() that uploads is never made twice", { timeout: 10_000 }, async () => {
