@@ -32,7 +32,7 @@ import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
 import { WebSocketChannel, type WebSocketChannelOptions } from "../channel/websocket_channel.ts";
-import { handOver, type Listener, type TcpAddress } from "./sockets.ts";
+import { acceptChannel, type Listener, type TcpAddress } from "./sockets.ts";
 
 export { connectTls, listenTls } from "./node_sockets.ts";
 export type { Listener, TcpAddress, TlsConnectOptions, TlsListenOptions } from "./sockets.ts";
@@ -171,7 +171,7 @@ function accept(
         });
         continue;
       }
-      handOver(channel, onChannel);
+      acceptChannel(channel, onChannel);
     }
   };
   const accepting = loop();

@@ -286,7 +286,7 @@ test("listen() refuses LinkOptions.identity where no certificate would be known"
   for (const [url, options] of cases) {
     const error = await rejection(listen(url, () => {}, { ...options, link: { identity: true } }));
     assert(error instanceof TypeError);
-    assert.match(error.message, /: link\.identity needs a tls\+aln: URL and the option ca, or /);
+    assert.match(error.message, /: link\.identity needs a tls: URL and the option ca, or /);
   }
   for (const link of [{ key: "" }, { auth: "maybe" }] as object[]) {
     const error = await rejection(listen("tcp+aln://127.0.0.1:0", () => {}, { link }));

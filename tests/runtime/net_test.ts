@@ -119,7 +119,7 @@ test("listen() hands `link` on to a function that is given the channels", { time
   const listener = await listen("tcp+aln://127.0.0.1:0", (...all) => given.resolve(all), { link });
   const near = await connect(listener.url);
   const [channel, options] = await given.promise;
-  assert.equal(options, link);
+  assert.deepEqual(options, link);
   (channel as Channel).close();
   near.close();
   await near.closed;
