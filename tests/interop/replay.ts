@@ -360,14 +360,24 @@ export class Replay implements AsyncDisposable {
 
   /** Makes a router of ours. */
   node(address: string, options: RouterOptions = {}): Node {
-    let chance = 0;
-    const router = new Router(address, { clock: this.clock, random: () => chance, ...options });
+    const router = new Router(address, { clock: this.clock, random: () => 0, ...options });
     const drops: string[] = [];
     const node: Node = {
       router,
       rules: new SendRules(router, options.removal),
       drops,
-      pinContext: (ctx) => chance = (ctx - 0.5) / 65_535,
+      pinContext(ctx) {
+        const open = () => {
+          const id = router.registerContextHandler(() => {});
+          router.releaseContext(id);
+          return id;
+        };
+        // They go in turn, past those in use: up to the one before it.
+        let before = open();
+        let id: number;
+        for (let left = 65_535; (id = open()) !== ctx; before = id) assert(left-- > 0);
+        for (let left = 65_535; open() !== before;) assert(left-- > 0);
+      },
     };
     router.addEventListener("drop", ({ error }) => drops.push(`${error.code}: ${error.message}`));
     this.#nodes.push(node);
