@@ -840,6 +840,7 @@ test("our retries get through to the recorded go_websocket_host, which loses mes
     await call;
   }
   node.rules.asks({ srv: "ping", ctx: 4660 });
+  node.pinContext(4660);
   const call = router.request("ping", "hello");
   await replay.settle();
   await replay.send("A", [answer!]);
