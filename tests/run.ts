@@ -33,7 +33,7 @@ const NEEDS_DENO =
 const MAY_SKIP = /^JSR cannot be reached/;
 
 /** What a whole run may take in one runtime, in ms. */
-const RUN_TIMEOUT = 480_000;
+const RUN_TIMEOUT = 900_000;
 
 /** What one test may take that names no limit, in ms. */
 const TEST_TIMEOUT = 60_000;
@@ -65,7 +65,7 @@ const RUNNERS: Runner[] = [
     name: "deno",
     title: "Deno",
     variable: "ALN_DENO",
-    args: (files) => ["test", "-A", ...files],
+    args: (files) => ["test", "-A", "--parallel", ...files],
     summarize({ stdout, stderr }) {
       const end = /^(?:ok|FAILED) \| (.*)$/m.exec(stdout);
       if (end === null) return null;
@@ -102,7 +102,7 @@ const RUNNERS: Runner[] = [
     title,
     variable,
     args: (files) => [
-      ...["--test", "--test-force-exit", `--test-timeout=${TEST_TIMEOUT}`],
+      ...["--test", "--test-concurrency=2", "--test-force-exit", `--test-timeout=${TEST_TIMEOUT}`],
       ...["--test-reporter=spec", ...files],
     ],
     summarize({ stdout }) {

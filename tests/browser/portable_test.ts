@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { stripTypes } from "../../examples/static_files.ts";
-import { Browser, chromium, type Page } from "../support/browser.ts";
+import { Browser, chromium } from "../support/browser.ts";
 import { ROOT } from "../support/process.ts";
 import shim from "./shims/node_assert.ts";
 import type { Result } from "./shims/node_test.ts";
@@ -13,6 +13,9 @@ import type { Result } from "./shims/node_test.ts";
 const { skip } = chromium;
 
 const FOLDERS = ["wire", "framing", "mesh", "call", "router", "testing", "channel"];
+
+/** Pages that run files side by side: most of the time is spent waiting. */
+const PAGES = 4;
 
 /** What a page does not have. */
 const NOT_FOR_PAGES =
@@ -50,20 +53,32 @@ async function respond(request: Request): Promise<Response> {
 
 describe(skip ? `in a page (skipped: ${skip})` : "in a page", () => {
   let browser: Browser;
-  let page: Page;
   let server: Deno.HttpServer<Deno.NetAddr>;
+  const files = portableFiles();
+  const outcomes = new Map(files.map((file) => [file, Promise.withResolvers<Result[]>()]));
+
   before(async () => {
     if (skip) return;
     server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, respond);
     browser = await Browser.start();
-    page = await browser.open(`http://127.0.0.1:${server.addr.port}/`);
+    const left = [...outcomes];
+    for (let i = 0; i < PAGES; i++) {
+      const page = await browser.open(`http://127.0.0.1:${server.addr.port}/`);
+      const work = async () => {
+        for (let next; (next = left.shift()) !== undefined;) {
+          const [file, { resolve, reject, promise }] = next;
+          const run = `import("node:test").then(({ run }) => run("/${file}"))`;
+          await page.evaluate<Result[]>(run).then(resolve, reject);
+          promise.catch(() => {}); // Its test tells.
+        }
+      };
+      void work();
+    }
   });
   after(async () => {
     await browser?.[Symbol.asyncDispose]();
     await server?.shutdown();
   });
-
-  const files = portableFiles();
 
   test("most of the portable tests can be run", () => {
     assert(files.length >= 25, `${files.length} files`);
@@ -71,9 +86,7 @@ describe(skip ? `in a page (skipped: ${skip})` : "in a page", () => {
 
   for (const file of files) {
     test(file, { timeout: 120_000, skip: skip !== false }, async (t) => {
-      const results = await page.evaluate<Result[]>(
-        `import("node:test").then(({ run }) => run("/${file}"))`,
-      );
+      const results = await outcomes.get(file)!.promise;
       assert.deepEqual(results.filter(({ error }) => error !== null), []);
       assert(results.length > 0);
       t.diagnostic(`${results.length} tests`);
