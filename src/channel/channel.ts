@@ -45,6 +45,45 @@ export interface Channel {
    * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
    */
   readonly peer?: PeerCertificate | null;
+  /** Shown each frame before it is decoded; on channels that carry KISS frames. */
+  carrier?: FrameCarrier | null;
+  /** Where frames may be written, on such channels. */
+  readonly outlet?: FrameOutlet;
+}
+
+/**
+ * What may carry whole KISS frames on before they are read: a router whose next hop for them is
+ * known. Set by `Router.addChannel` on channels that have a place for it.
+ */
+export interface FrameCarrier {
+  /**
+   * Carries one frame on, or leaves it to be decoded: before the next one is shown.
+   *
+   * @param chunk Borrowed.
+   * @param start Where the frame begins.
+   * @param end Where its delimiter is.
+   * @param escapes How many bytes of it are escaped.
+   * @returns Whether it has been carried on; then that was all.
+   */
+  carry(chunk: Uint8Array, start: number, end: number, escapes: number): boolean;
+  /** The frame that was left, and begins here, has been handed to `onPacket` as this packet. */
+  learn(chunk: Uint8Array, start: number, packet: Packet): void;
+  /** So many frames have been carried since this was last called: the chunk is done. */
+  carried(count: number): void;
+}
+
+/** Where a frame can be written without a packet: the queue of a channel over a stream of bytes. */
+export interface FrameOutlet {
+  /**
+   * Makes room for a frame of at most so many bytes, its delimiter included.
+   *
+   * @returns The buffer to write to, or `null` if a packet of that size would be refused.
+   */
+  reserve(size: number): Uint8Array | null;
+  /** Where in the buffer the frame begins. */
+  readonly at: number;
+  /** So many bytes have been written: a frame, which is sent as if it were a packet. */
+  commit(size: number): void;
 }
 
 /** Whether this side has opened a connection or accepted it. */
