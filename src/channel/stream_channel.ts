@@ -91,7 +91,7 @@ export class StreamChannel extends ByteChannel {
   /** Takes bytes apart into frames that are carried on, and packets. */
   protected override receive(chunk: Uint8Array): void {
     this.received(chunk.length);
-    if (this.carrier === null) return this.#decode(chunk);
+    if (this.carrier === null) return void this.#decode(chunk);
     const scan = this.#scan ??= new FrameScan();
     scan.scan(chunk);
     let start = 0;

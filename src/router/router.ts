@@ -272,7 +272,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     channel.onClose = (reason) => this.#detach(link, admission.closed(reason), true);
     if ("carrier" in channel) {
       channel.carrier = new Transit(this.#mesh, link.id, {
-        isIdle: () => !this.#acting && this.#closing === null,
+        isIdle: () => !this.#acting && this.#closing === null && admission.isOpen,
         exit: (to) => this.#exit(to),
         carried: (count) => {
           counters.packetsIn += count;
