@@ -5,8 +5,8 @@
  */
 
 import type { Bytes } from "../wire/bytes.ts";
-import { ByteQueue, type FrameRoom, IN_PLACE } from "./byte_queue.ts";
-import type { ByteDuplex, ChannelOptions } from "./channel.ts";
+import { ByteQueue, IN_PLACE } from "./byte_queue.ts";
+import type { ByteDuplex, ChannelOptions, FrameRoom } from "./channel.ts";
 import { DuplexChannel, type OutgoingChunk } from "./duplex_channel.ts";
 
 /** A channel over `{ readable, writable }` of bytes, in a framing that is yet to be chosen. */

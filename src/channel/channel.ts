@@ -72,17 +72,25 @@ export interface FrameCarrier {
   carried(count: number): void;
 }
 
-/** Where a frame can be written without a packet: the queue of a channel over a stream of bytes. */
+/** Where a frame may be written. */
+export interface FrameRoom {
+  /** The buffer. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Where in it the frame begins. */
+  at: number;
+}
+
+/** Where frames can be queued that come from no packet. */
 export interface FrameOutlet {
   /**
    * Makes room for a frame of at most so many bytes, its delimiter included.
    *
-   * @returns The buffer to write to, or `null` if a packet of that size would be refused.
+   * @returns Where to write it before anything else is done with the channel, to be followed by
+   *   {@linkcode commit}; always the same object. `null` if the channel is not open, or its queue
+   *   might be too full: `send()` then says what becomes of the packet.
    */
-  reserve(size: number): Uint8Array | null;
-  /** Where in the buffer the frame begins. */
-  readonly at: number;
-  /** So many bytes have been written: a frame, which is sent as if it were a packet. */
+  reserve(size: number): FrameRoom | null;
+  /** Queues the frame that has been written, of so many bytes; 0 if it was not written after all. */
   commit(size: number): void;
 }
 

@@ -13,7 +13,7 @@ import { MAX_PACKET_SIZE, NET_ERROR } from "../wire/limits.ts";
 import { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { ByteChannel } from "./byte_channel.ts";
-import type { ByteDuplex, ChannelOptions, FrameCarrier } from "./channel.ts";
+import type { ByteDuplex, ChannelOptions, FrameCarrier, FrameOutlet } from "./channel.ts";
 
 /** Options of a {@linkcode StreamChannel}. */
 export interface StreamChannelOptions extends ChannelOptions {
@@ -60,6 +60,8 @@ export class StreamChannel extends ByteChannel {
   #scan: FrameScan | null = null;
   /** Shown each frame before it is decoded. */
   carrier: FrameCarrier | null = null;
+  /** Where frames may be written that come from no packet; absent if each needs a checksum. */
+  readonly outlet: FrameOutlet | undefined;
   #joining: string | null = null; // The network, until the peer's first packet.
 
   /**
@@ -72,6 +74,7 @@ export class StreamChannel extends ByteChannel {
     const selection = network === undefined ? null : encodeSelection(network);
     super(duplex, options);
     this.#crc = options.crc ?? false;
+    this.outlet = this.#crc ? undefined : this;
     this.#limit = options.limit ?? MAX_PACKET_SIZE;
     this.#decoder = new PacketDecoder({
       limit: options.limit,

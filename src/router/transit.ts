@@ -92,9 +92,9 @@ export class Transit implements FrameCarrier {
     if (hops < 1 || !this.#hooks.isIdle()) return false;
 
     const { newHead, exit } = flow;
-    const bytes = exit.outlet.reserve(newHead.length + end - rest + 2); // One for an escape.
-    if (bytes === null) return false;
-    const begin = exit.outlet.at;
+    const room = exit.outlet.reserve(newHead.length + end - rest + 2); // One for an escape.
+    if (room === null) return false;
+    const { bytes, at: begin } = room;
     let at = copy(newHead, 0, newHead.length, bytes, begin);
     at = copy(chunk, rest, end - 1, bytes, at);
     if (hops === END || hops === ESC) {
