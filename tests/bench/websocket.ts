@@ -24,7 +24,7 @@ import {
   type WebSocketLike,
 } from "../../mod.ts";
 import { ServerWebSocketChannel } from "../../src/channel/server_websocket_channel.ts";
-import { type NodeSocketLike, nodeSocketStreams } from "../../src/channel/tcp_channel.ts";
+import { type NodeSocketLike, NodeSocketTransport } from "../../src/channel/tcp_channel.ts";
 import { encodeBinaryMessage, WebSocketDecoder } from "../../src/framing/websocket_frames.ts";
 import { LOOPBACK, name as runtime, sockets } from "../support/runtime.ts";
 import { connectRawWebSocket } from "../support/websocket_client.ts";
@@ -120,7 +120,7 @@ const contestants: Contestant[] = [{
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
           `Sec-WebSocket-Accept: ${digest.digest("base64")}\r\n\r\n`,
       );
-      const channel = new BareChannel(nodeSocketStreams(socket as NodeSocketLike), head);
+      const channel = new BareChannel(new NodeSocketTransport(socket as NodeSocketLike), head);
       const far = channelFar(channel);
       channel.onMessage = () => far.onMessage();
       onFar(far);
