@@ -14,6 +14,7 @@ import { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { ByteChannel } from "./byte_channel.ts";
 import type { ByteDuplex, ChannelOptions, FrameCarrier, FrameOutlet } from "./channel.ts";
+import type { ByteTransport } from "./transport.ts";
 
 /** Options of a {@linkcode StreamChannel}. */
 export interface StreamChannelOptions extends ChannelOptions {
@@ -65,11 +66,11 @@ export class StreamChannel extends ByteChannel {
   #joining: string | null = null; // The network, until the peer's first packet.
 
   /**
-   * Constructs a new instance, which owns both streams.
+   * Constructs a new instance, which owns the transport, or both streams.
    *
    * @throws {PacketError} `ERR_PACKET_FIELD` if the network's name does not fit.
    */
-  constructor(duplex: ByteDuplex, options: StreamChannelOptions = {}) {
+  constructor(duplex: ByteDuplex | ByteTransport, options: StreamChannelOptions = {}) {
     const { network } = options;
     const selection = network === undefined ? null : encodeSelection(network);
     super(duplex, options);
