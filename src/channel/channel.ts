@@ -45,6 +45,12 @@ export interface Channel {
    * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
    */
   readonly peer?: PeerCertificate | null;
+  /**
+   * Told whether the peer reads packets in bytes, from which on it may be sent those instead of text.
+   * Only a channel that chooses between them has it; such a channel reads both at any time, and the
+   * router says so to its neighbour. Must not throw.
+   */
+  peerReadsBinary?(reads: boolean): void;
 }
 
 /** Whether this side has opened a connection or accepted it. */

@@ -30,7 +30,8 @@ const MAX_PONGS = 32;
 
 /** A channel over a WebSocket that was accepted. Runs wherever there are streams of bytes. */
 export class ServerWebSocketChannel extends ByteChannel {
-  readonly #binary: boolean;
+  readonly #format: "json" | "binary" | undefined;
+  #binary: boolean;
   readonly #repair: boolean;
   readonly #decoder: WebSocketDecoder = new WebSocketDecoder({ limit: MAX_MESSAGE_SIZE });
   /** They wait outside the queue: they must not be held up by a full one, nor overrun it. */
@@ -46,9 +47,15 @@ export class ServerWebSocketChannel extends ByteChannel {
    */
   constructor(duplex: ByteDuplex, head: Uint8Array, options: WebSocketChannelOptions = {}) {
     super(duplex, options);
+    this.#format = options.format;
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;
     if (head.length > 0) queueMicrotask(() => this.isOpen && this.receive(head));
+  }
+
+  /** Goes over to bytes, or back to text, unless the format was chosen. */
+  peerReadsBinary(reads: boolean): void {
+    if (this.#format === undefined) this.#binary = reads;
   }
 
   /** Encodes a packet as a text or binary message. */

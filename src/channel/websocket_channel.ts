@@ -40,9 +40,9 @@ export interface WebSocketLike {
 /** Options of a {@linkcode WebSocketChannel}. */
 export interface WebSocketChannelOptions extends ChannelOptions {
   /**
-   * How packets are sent. Every peer understands `"json"`; both forms are understood.
-   *
-   * @default {"json"}
+   * How packets are sent: as text, which every peer understands, or as bytes. By default as text
+   * until the peer has said that it reads bytes, as routers of this library do; from then on as
+   * bytes. Both forms are understood, whatever is said here.
    */
   format?: "json" | "binary";
 }
@@ -59,7 +59,8 @@ const POLL_INTERVAL = 10;
 /** A channel over a WebSocket, which may still be connecting. */
 export class WebSocketChannel extends BaseChannel<string | Bytes> {
   readonly #socket: WebSocketLike;
-  readonly #binary: boolean;
+  readonly #format: "json" | "binary" | undefined;
+  #binary: boolean;
   readonly #repair: boolean;
   #poll: ReturnType<typeof setTimeout> | undefined;
   #scheduled: boolean = false;
@@ -68,6 +69,7 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
   constructor(socket: WebSocketLike, options: WebSocketChannelOptions = {}) {
     super(options);
     this.#socket = socket;
+    this.#format = options.format;
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;
     socket.binaryType = "arraybuffer";
@@ -79,6 +81,11 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason));
     if (socket.readyState === CLOSED) queueMicrotask(() => this.#lost(0, ""));
+  }
+
+  /** Goes over to bytes, or back to text, unless the format was chosen. */
+  peerReadsBinary(reads: boolean): void {
+    if (this.#format === undefined) this.#binary = reads;
   }
 
   /** Encodes a packet as text or bytes. */
