@@ -44,7 +44,7 @@ const INITIAL_CAPACITY = 256; // bytes: idle connections stay small
 const SLAB_SIZE = 1 << 13;
 
 /** Fewer bytes than these are unmasked one by one. */
-const SHORT = 128;
+const SHORT = 96;
 
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
