@@ -382,16 +382,49 @@ function protocol(what: string): Violation {
   return new Violation(CLOSE_CODE.protocolError, `it sent ${what}`);
 }
 
-/** Puts a frame together, unmasked, as servers send it. Owned by the caller. */
-function encodeServerFrame(opcode: number, payload: Uint8Array): Bytes {
+/** How long the header of a frame is that has no mask. */
+function serverHeaderSize(payload: number): number {
+  return payload < LENGTH_16 ? 2 : payload <= 0xffff ? 4 : 10;
+}
+
+/** Puts a frame together, unmasked, as servers send it. */
+function writeServerFrame(opcode: number, payload: Uint8Array, to: Bytes, at: number): void {
   const { length } = payload;
-  const extra = length < LENGTH_16 ? 0 : length <= 0xffff ? 2 : 8;
-  const frame = new Uint8Array(2 + extra + length);
-  frame[0] = FIN | opcode;
-  frame[1] = extra === 0 ? length : extra === 2 ? LENGTH_16 : LENGTH_64;
-  for (let i = 1 + extra, rest = length; i > 1; i--, rest = Math.floor(rest / 256)) frame[i] = rest;
-  frame.set(payload, 2 + extra);
+  const header = serverHeaderSize(length);
+  to[at] = FIN | opcode;
+  to[at + 1] = header === 2 ? length : header === 4 ? LENGTH_16 : LENGTH_64;
+  for (let i = header - 1, rest = length; i > 1; i--, rest = Math.floor(rest / 256)) {
+    to[at + i] = rest;
+  }
+  to.set(payload, at + header);
+}
+
+/** A frame as servers send it. Owned by the caller. */
+function encodeServerFrame(opcode: number, payload: Uint8Array): Bytes {
+  const frame = new Uint8Array(messageSize(payload));
+  writeServerFrame(opcode, payload, frame, 0);
   return frame;
+}
+
+/** How many bytes a message takes, as servers send it. */
+export function messageSize(payload: Uint8Array): number {
+  return serverHeaderSize(payload.length) + payload.length;
+}
+
+/**
+ * Writes a message, as servers send it.
+ *
+ * @param kind Of text, the payload is its UTF-8.
+ * @param to Has room for {@linkcode messageSize} bytes.
+ * @param at Where the message begins.
+ */
+export function writeMessage(
+  kind: "text" | "binary",
+  payload: Uint8Array,
+  to: Bytes,
+  at: number,
+): void {
+  writeServerFrame(kind === "text" ? TEXT : BINARY, payload, to, at);
 }
 
 /** A text message, as servers send it. */
