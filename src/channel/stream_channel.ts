@@ -4,6 +4,7 @@
  * @module
  */
 
+import { FrameWriter } from "../framing/frame_writer.ts";
 import { encodeFrame } from "../framing/kiss.ts";
 import { PacketDecoder } from "../framing/packet_decoder.ts";
 import { ChannelError, PacketError } from "../errors.ts";
@@ -13,6 +14,9 @@ import { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { ByteChannel } from "./byte_channel.ts";
 import type { ByteDuplex, ChannelOptions } from "./channel.ts";
+
+/** Buffers up to so many bytes are kept for what is in them, however little. */
+const MIN_BUFFER = 1 << 12;
 
 /** Options of a {@linkcode StreamChannel}. */
 export interface StreamChannelOptions extends ChannelOptions {
@@ -54,7 +58,7 @@ export interface StreamChannelOptions extends ChannelOptions {
  */
 export class StreamChannel extends ByteChannel {
   readonly #decoder: PacketDecoder;
-  readonly #crc: boolean;
+  readonly #writer: FrameWriter;
   #joining: string | null = null; // The network, until the peer's first packet.
 
   /**
@@ -66,7 +70,7 @@ export class StreamChannel extends ByteChannel {
     const { network } = options;
     const selection = network === undefined ? null : encodeSelection(network);
     super(duplex, options);
-    this.#crc = options.crc ?? false;
+    this.#writer = new FrameWriter(options.crc ?? false);
     this.#decoder = new PacketDecoder({
       limit: options.limit,
       repair: options.repair,
@@ -77,25 +81,29 @@ export class StreamChannel extends ByteChannel {
     this.enqueue(selection, true);
   }
 
-  /** Frames a packet. */
+  /** Frames a packet where it waits to be sent. */
   protected override encode(packet: Packet): Bytes {
-    return encodeFrame(encodePacket(packet, { crc: this.#crc }));
+    const { bytes, at } = this.room(this.#writer.prepare(packet), packet.net !== 0);
+    return this.inPlace(this.#writer.write(bytes, at) - at);
   }
 
-  /** Takes bytes apart into packets. */
+  /** Takes bytes apart into packets, whose payload is borrowed from them: they are the channel's. */
   protected override receive(chunk: Uint8Array): void {
     this.received(chunk.length);
-    for (const packet of this.#decoder.push(chunk)) {
-      const network = this.#joining;
-      this.#joining = null;
-      if (network === null || packet.net !== NET_ERROR) {
-        this.deliver(packet);
-        continue;
-      }
-      const message = `Cannot join network "${network}": ${packet.text()}`;
-      return this.peerEnded(new ChannelError("ERR_CHANNEL_PEER", message));
-    }
+    // Whoever keeps a packet is not to keep a large buffer in which little has come.
+    const bare = chunk.buffer.byteLength > Math.max(MIN_BUFFER, 4 * chunk.length);
+    this.#decoder.forEach(bare ? new Uint8Array(chunk) : chunk, this.#take);
   }
+
+  readonly #take = (packet: Packet): void => {
+    const network = this.#joining;
+    this.#joining = null;
+    if (network === null || packet.net !== NET_ERROR) {
+      return this.deliver(this.onPacket === null ? packet.copy() : packet); // It may wait for long.
+    }
+    const message = `Cannot join network "${network}": ${packet.text()}`;
+    this.peerEnded(new ChannelError("ERR_CHANNEL_PEER", message));
+  };
 
   /** Reports what was left unfinished. */
   protected override ended(): void {
