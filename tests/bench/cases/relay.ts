@@ -30,7 +30,8 @@ export const relay: Case = {
 export function relayRows(context: Context, transport: Transport): Row[] {
   const { servers } = context.packages;
   const systems: SystemName[] = ["ours", "bytes"];
-  if (servers.has("nats-server")) systems.push("nats");
+  // Over WebSocket servers put several messages into one, or not: there is no counting by bytes.
+  if (servers.has("nats-server") && transport === "tcp") systems.push("nats");
   if (servers.has("mosquitto") && transport === "tcp") systems.push("mosquitto");
   const row = (size: number, filling: Filling): Row => ({
     what: sizeName(size) + (filling === "random" ? ", random bytes" : ""),

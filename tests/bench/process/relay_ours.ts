@@ -13,7 +13,7 @@ const router = new Router("relay");
 
 obey({
   async listen({ url }: { url: string }) {
-    const listener = await listen(url, router);
+    const listener = await listen(url, router, { format: "binary" });
     return { port: listener.address.port };
   },
   /** Packets that it has dropped. */

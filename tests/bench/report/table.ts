@@ -27,7 +27,7 @@ export function lines(row: RowResult): string[][] {
 /** What stands above them. */
 export function header(row: RowResult): string[] {
   const { columns, control } = row.case;
-  const titles = columns.flatMap(({ title }) => [title, `÷ ${control}`]);
+  const titles = columns.flatMap(({ title }) => [title, control && `÷ ${control}`]);
   return ["", "system", ...titles];
 }
 
