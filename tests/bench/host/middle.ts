@@ -41,7 +41,7 @@ export function startMiddle(
     case "nats":
       return startNats(transport);
     case "mosquitto":
-      return startMosquitto(transport);
+      return startMosquitto();
   }
 }
 
@@ -62,10 +62,9 @@ async function startNats(transport: Transport): Promise<Middle> {
   return await startServer("nats-server", port, config, (path) => ["-c", path], /Server is ready/);
 }
 
-async function startMosquitto(transport: Transport): Promise<Middle> {
+async function startMosquitto(): Promise<Middle> {
   const port = await freeLowPort();
-  const websocket = transport === "ws" ? "protocol websockets\n" : "";
-  const config = `listener ${port} 127.0.0.1\n${websocket}allow_anonymous true\n` +
+  const config = `listener ${port} 127.0.0.1\nallow_anonymous true\n` +
     "max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\n";
   return await startServer("mosquitto", port, config, (path) => ["-c", path], / running/);
 }
