@@ -8,7 +8,7 @@
 
 import { Child } from "../host/child.ts";
 import { residentMemory } from "../host/cpu.ts";
-import { type Middle, startMiddle, startOurs, type SystemName } from "../host/middle.ts";
+import { type Middle, startMiddle, startProcess, type SystemName } from "../host/middle.ts";
 import { type Case, type Context, endAll, type Figures } from "./case.ts";
 import { clientsName, crowdSize } from "./crowd.ts";
 
@@ -27,26 +27,33 @@ export const idle: Case = {
   ],
   rows(context) {
     const contenders = [
-      { system: "ours", run: () => runOurs(context) },
+      { system: "ours", run: () => runOurs(context, true) },
       { system: "raw", run: () => runRaw(context) },
     ];
     for (const [system, server] of [["nats", "nats-server"], ["mosquitto", "mosquitto"]] as const) {
       if (!context.packages.servers.has(server)) continue;
       contenders.push({ system, run: () => runOther(context, system) });
     }
-    return [{ what: clientsName(context), contenders }];
+    const name = clientsName(context);
+    const everybody = { system: "ours", run: () => runOurs(context, false) };
+    return [
+      { what: `${name}, leaves`, contenders },
+      { what: `${name}, each told of all others`, contenders: [everybody] },
+    ];
   },
 };
 
 /** Ours and, right after it, raw sockets, so that the difference is of one time. */
-async function runOurs(context: Context): Promise<Figures> {
-  const ours = await grow(context, await startMiddle("ours", context.runtime), "ours");
+async function runOurs(context: Context, leaves: boolean): Promise<Figures> {
+  const told = { url: "tcp+aln://127.0.0.1:0", leaves };
+  const middle = await startProcess(context.runtime, "relay_ours.ts", told);
+  const ours = await grow(context, middle, "ours");
   const raw = await runRaw(context);
   return { ...ours, extra: ours.heap! - raw.heap! };
 }
 
 async function runRaw(context: Context): Promise<Figures> {
-  const raw = await startOurs(context.runtime, "relay_bytes.ts", { apart: true });
+  const raw = await startProcess(context.runtime, "relay_bytes.ts", { apart: true });
   return await grow(context, raw, "bytes");
 }
 

@@ -22,6 +22,7 @@ export const relay: Case = {
   columns: [
     { key: "rate", title: "messages/s", more: true },
     { key: "cpu", title: "CPU µs per message of the relay", more: false },
+    { key: "busy", title: "% of a core", more: true },
   ],
   rows: (context) => relayRows(context, "tcp"),
 };

@@ -33,11 +33,11 @@ export function startMiddle(
 ): Promise<Middle> {
   switch (system) {
     case "ours":
-      return startOurs(runtime, "relay_ours.ts", {
+      return startProcess(runtime, "relay_ours.ts", {
         url: `${transport === "ws" ? "ws" : "tcp+aln"}://127.0.0.1:0`,
       });
     case "bytes":
-      return startOurs(runtime, "relay_bytes.ts", {});
+      return startProcess(runtime, "relay_bytes.ts", {});
     case "nats":
       return startNats(transport);
     case "mosquitto":
@@ -46,7 +46,7 @@ export function startMiddle(
 }
 
 /** One of the files in `process/`. */
-export async function startOurs(runtime: Runtime, file: string, args: object): Promise<Middle> {
+export async function startProcess(runtime: Runtime, file: string, args: object): Promise<Middle> {
   const child = Child.run(runtime, file);
   const { port } = await child.ask<{ port: number }>("listen", args);
   return { child, port, drops: () => child.ask<number>("drops"), end: () => child.end() };
