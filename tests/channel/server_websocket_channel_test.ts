@@ -75,6 +75,9 @@ test("ServerWebSocketChannel acknowledges a header that comes without its payloa
   duplex.push(whole, whole.subarray(0, header + 1), whole.subarray(header + 1));
   await turn();
   assert.deepEqual([frames(), told], [["pong "], Array(3).fill("packet ping")]);
+  duplex.push(clientFrame(binary), clientFrame(close)); // Nothing is to come of these.
+  await turn();
+  assert.deepEqual(frames(), ["pong ", "close 1000"]);
 });
 
 test("ServerWebSocketChannel puts what is sent in one turn into one write", {
