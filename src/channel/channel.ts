@@ -181,13 +181,6 @@ export interface ByteDuplex {
    * slow line is not mistaken for one that is stuck.
    */
   readonly taken?: number;
-  /**
-   * Whether the writable keeps nothing of a chunk once its write is done, so that the same memory can
-   * be used for the next.
-   *
-   * @default {false}
-   */
-  readonly copies?: boolean;
 }
 
 /** A stream of packets in both directions. */
