@@ -287,6 +287,11 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#counters.bytesIn += size;
   }
 
+  /** Counts packets that have arrived, and were carried on without being decoded. */
+  protected passed(count: number): void {
+    this.#counters.packetsIn += count;
+  }
+
   /** Hands on a packet that has arrived. */
   protected deliver(packet: Packet): void {
     if (this.#state !== "open") return;

@@ -5,17 +5,17 @@
  */
 
 import type { Bytes } from "../wire/bytes.ts";
-import { ByteQueue, type FrameRoom, IN_PLACE } from "./byte_queue.ts";
-import type { ByteDuplex, ChannelOptions } from "./channel.ts";
+import { ByteQueue, IN_PLACE } from "./byte_queue.ts";
+import type { ByteDuplex, ChannelOptions, FrameRoom } from "./channel.ts";
 import { DuplexChannel, type OutgoingChunk } from "./duplex_channel.ts";
+import type { ByteTransport } from "./transport.ts";
 
-/** A channel over `{ readable, writable }` of bytes, in a framing that is yet to be chosen. */
+/** A channel over a stream of bytes, in a framing that is yet to be chosen. */
 export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
-  /** Constructs a new instance, which owns both streams. */
-  constructor(duplex: ByteDuplex, options: ChannelOptions = {}) {
+  /** Constructs a new instance, which owns the transport, or both streams. */
+  constructor(duplex: ByteDuplex | ByteTransport, options: ChannelOptions = {}) {
     // A stream that takes any bytes takes those that own their buffer.
-    super(duplex as ByteDuplex & { writable: WritableStream<Bytes> }, options);
-    this.#bytes.reuses = duplex.copies ?? false;
+    super(duplex as ByteTransport | ByteDuplex & { writable: WritableStream<Bytes> }, options);
   }
 
   /**
@@ -74,6 +74,12 @@ export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
   protected override nextChunk(): OutgoingChunk<Bytes> | undefined {
     const chunk = this.next();
     return chunk && { chunk, size: chunk.length };
+  }
+
+  /** Lets go of the memory, too, if the transport is done with it. */
+  protected override sent(size: number): void {
+    this.#bytes.reuses = this.copies;
+    super.sent(size);
   }
 
   get #bytes(): ByteQueue {

@@ -6,6 +6,7 @@
  */
 
 import type { Bytes } from "../wire/bytes.ts";
+import type { FrameRoom } from "./channel.ts";
 import { type Admission, admit, type Entry, type OutgoingQueue } from "./send_queue.ts";
 
 /** Segments grow from so many bytes, so that idle links stay small … */
@@ -18,14 +19,6 @@ const MAX_SPARES = 2;
 
 /** Stands for the frame that has been written to {@linkcode ByteQueue.room}. */
 export const IN_PLACE: Bytes = new Uint8Array(0);
-
-/** Where a frame may be written. */
-export interface FrameRoom {
-  /** The segment. */
-  bytes: Bytes;
-  /** Where in it the frame begins. */
-  at: number;
-}
 
 /** Frames that go out together. */
 interface Segment {

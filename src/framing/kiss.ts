@@ -278,6 +278,11 @@ export class KissDecoder {
     if (this.#size === 0) this.#buffer = NO_ROOM;
   }
 
+  /** A frame has been taken out of the stream by somebody else, while none had begun here. */
+  skip(): void {
+    this.#adjoins = true;
+  }
+
   /** A frame may begin, right behind a delimiter that has ended another. */
   #begin(): void {
     this.#state = "frame";
