@@ -204,6 +204,11 @@ export class KissDecoder {
     return this.#size;
   }
 
+  /** Whether no frame has begun, not even one that is being dropped. */
+  get between(): boolean {
+    return this.#state === "frame" && this.#size === 0;
+  }
+
   /**
    * Takes the next bytes of the stream.
    *
@@ -278,9 +283,16 @@ export class KissDecoder {
     if (this.#size === 0) this.#buffer = NO_ROOM;
   }
 
-  /** A frame has been taken out of the stream by somebody else, while none had begun here. */
-  skip(): void {
+  /**
+   * Takes a frame out of the stream, delimiter and all, that somebody else has found: while this is
+   * {@linkcode between} two.
+   *
+   * @returns What {@linkcode scan} would have said of `adjoins`.
+   */
+  skip(): boolean {
+    const adjoins = this.#adjoins;
     this.#adjoins = true;
+    return adjoins;
   }
 
   /** A frame may begin, right behind a delimiter that has ended another. */
