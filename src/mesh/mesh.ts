@@ -118,6 +118,22 @@ export class Mesh {
     return this.#take();
   }
 
+  /**
+   * The same as {@linkcode receive}, but for the plain case.
+   *
+   * @returns The effects; `null` if the only one is that the packet is to be delivered here.
+   */
+  arrive(link: LinkId, packet: Packet, now: number): Effect[] | null {
+    const { identity, neighbours } = this.#control.core;
+    const neighbour = neighbours.get(link);
+    const plain = neighbour !== undefined && packet.net === 0 && packet.dst === identity.address;
+    if (!plain) return this.receive(link, packet, now);
+    neighbour.heardAt = now;
+    neighbour.heard++;
+    if (!this.#control.bears(neighbour, packet, now)) return this.#take();
+    return this.#data.mayEnd(packet, neighbour) ? null : this.#take();
+  }
+
   /** Something has come in that is no packet: it is told, but no flood of it. */
   unreadable(link: LinkId, error: AlnError, now: number): Effect[] {
     const neighbour = this.#control.core.neighbours.get(link);
@@ -141,6 +157,17 @@ export class Mesh {
       this.#data.carry(packet, null, now);
     }
     return this.#take();
+  }
+
+  /**
+   * The application sends a packet, in the plain case: to another router, with a way there.
+   *
+   * @param packet Made ready to go over the link that is returned; else as it was.
+   * @returns The link; `null` if it is not so plain, and {@linkcode send} is to be called.
+   */
+  dispatch(packet: Packet): LinkId | null {
+    if (packet.net !== 0 || packet.dst === "") return null;
+    return this.#data.dispatch(packet)?.link ?? null;
   }
 
   /** Offers a service of our own at a capacity in 1-65535; 0 withdraws it. */

@@ -53,6 +53,11 @@ export class ContextTable<Owner> {
     return this.#owners.get(id);
   }
 
+  /** Who waits on each id that is open, in the order in which they were opened. */
+  owners(): Iterable<Owner> {
+    return this.#owners.values();
+  }
+
   /** Closes a context; an id that is not open is fine. */
   release(id: number): void {
     this.#owners.delete(id);
