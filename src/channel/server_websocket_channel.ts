@@ -23,6 +23,7 @@ import { encodePacketJson } from "../wire/packet_json.ts";
 import { ByteChannel, concat } from "./byte_channel.ts";
 import type { ByteDuplex } from "./channel.ts";
 import type { OutgoingChunk } from "./duplex_channel.ts";
+import type { ByteTransport } from "./transport.ts";
 import { closeReason, type WebSocketChannelOptions } from "./websocket_channel.ts";
 
 /** Pongs that may wait to be sent: whoever pings without reading gets no more. */
@@ -39,12 +40,16 @@ export class ServerWebSocketChannel extends ByteChannel {
   #closed: boolean = false;
 
   /**
-   * Constructs a new instance, which owns the streams.
+   * Constructs a new instance, which owns the connection.
    *
    * @param duplex The connection, right after the response that accepts the handshake.
    * @param head What the client has sent since.
    */
-  constructor(duplex: ByteDuplex, head: Uint8Array, options: WebSocketChannelOptions = {}) {
+  constructor(
+    duplex: ByteDuplex | ByteTransport,
+    head: Uint8Array,
+    options: WebSocketChannelOptions = {},
+  ) {
     super(duplex, options);
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;

@@ -149,6 +149,11 @@ export class KissDecoder {
     }
   }
 
+  /** A frame has been taken out of the stream by somebody else, while none had begun here. */
+  skip(): void {
+    this.#adjoins = true;
+  }
+
   #append(byte: number): void {
     if (this.#size === this.#limit) return this.#drop("oversize");
     if (this.#size === this.#buffer.length) {

@@ -104,6 +104,11 @@ export class PacketDecoder {
     return packets;
   }
 
+  /** A frame has been taken out of the stream by somebody else. */
+  skip(): void {
+    this.#kiss.skip();
+  }
+
   /** Says that the stream has ended: a frame that waited for its other half is dropped. */
   end(): void {
     this.#discardHeld();

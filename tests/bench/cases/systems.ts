@@ -1,0 +1,17 @@
+/**
+ * Which systems take part.
+ *
+ * @module
+ */
+
+import type { SystemName, Transport } from "../host/middle.ts";
+import type { Context } from "./case.ts";
+
+/** Those that have clients, as far as they could be had. */
+export function clientSystems({ packages }: Context, transport: Transport): SystemName[] {
+  const { servers, clients } = packages;
+  const systems: SystemName[] = transport === "tcp" ? ["ours", "bytes"] : ["ours"];
+  if (clients !== null && servers.has("nats-server")) systems.push("nats");
+  if (clients !== null && servers.has("mosquitto")) systems.push("mosquitto");
+  return systems;
+}

@@ -1,0 +1,32 @@
+/**
+ * What a relay speaks, as far as a loader and a sink need it: how to join, and what a message is in
+ * bytes.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+
+/** One of them. */
+export interface Dialect {
+  /** Joins as the one that sends; resolves to one message, encoded, once the sink is known. */
+  source(socket: Socket, data: Uint8Array): Promise<Uint8Array>;
+  /** Joins as the one that is sent to; what comes after that is given to `onBytes`, raw. */
+  sink(socket: Socket, onBytes: (bytes: Uint8Array) => void): Promise<void>;
+  /** How many messages there are among bytes that came to the sink, and what they take. */
+  inspect(bytes: Uint8Array): { messages: number; bytes: number };
+}
+
+/** Loads one by the name of its file. */
+export async function loadDialect(name: string): Promise<Dialect> {
+  return (await import(`./${name}.ts`)).dialect;
+}
+
+/** Resolves once a socket is connected. */
+export function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.on("error", reject);
+    if (!socket.connecting) resolve();
+    else socket.on("connect", resolve);
+  });
+}

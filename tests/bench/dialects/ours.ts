@@ -1,0 +1,92 @@
+/**
+ * Our own protocol over TCP. Whole routers shake hands with the relay, as routers of one kind do, and
+ * tell it of their services; then frames that were made beforehand go past them.
+ *
+ * @module
+ */
+
+import type { Socket } from "node:net";
+import { Packet, Router, TcpChannel } from "../../../mod.ts";
+import type { NodeSocketLike } from "../../../src/channel/tcp_channel.ts";
+import { encodeFrame, KissDecoder } from "../../../src/framing/kiss.ts";
+import { connected, type Dialect } from "./dialect.ts";
+
+/** What a router that is two hops away would allow: twice the distance, and 8. */
+const HOPS = 12;
+
+/** See {@linkcode Dialect}. */
+export const dialect: Dialect = {
+  async source(socket, data) {
+    await connected(socket);
+    const router = new Router("source");
+    router.registerService("source", () => {});
+    router.addChannel(new TcpChannel(socket as unknown as NodeSocketLike));
+    await router.waitForService("sink");
+    return encodeFrame(message(data).toBinary());
+  },
+  async sink(socket, onBytes) {
+    await connected(socket);
+    const diverted = new DivertedSocket(socket);
+    const router = new Router("sink");
+    router.registerService("sink", () => {});
+    router.addChannel(new TcpChannel(diverted as unknown as NodeSocketLike));
+    await router.waitForService("source");
+    diverted.divert(onBytes);
+  },
+  inspect(bytes) {
+    const decoder = new KissDecoder();
+    const seen = { messages: 0, bytes: 0 };
+    for (let at = 0, end; (end = bytes.indexOf(0xc0, at) + 1) > 0; at = end) {
+      for (const frame of decoder.push(bytes.subarray(at, end))) {
+        if (Packet.fromBinary(frame).srv !== "sink") continue; // What routers tell each other.
+        seen.messages++;
+        seen.bytes += end - at;
+      }
+    }
+    return seen;
+  },
+};
+
+/** What a router would send: the trailer says how far it may go. */
+export function message(data: Uint8Array): Packet {
+  return new Packet({
+    ...{ src: "source", dst: "sink", nxt: "relay", srv: "sink", data },
+    trailer: { hops: HOPS, instance: 0, counter: 0 },
+  });
+}
+
+/** A socket whose router can be cut off from what comes, while it goes on talking. */
+class DivertedSocket {
+  readonly #socket: Socket;
+  #onData: (bytes: Uint8Array) => void = () => {};
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (bytes) => this.#onData(bytes));
+  }
+
+  divert(onBytes: (bytes: Uint8Array) => void): void {
+    this.#onData = onBytes;
+    this.#socket.resume();
+  }
+
+  on(event: string, listener: (bytes: Uint8Array) => void): void {
+    if (event === "data") this.#onData = listener;
+    else this.#socket.on(event, listener);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#socket.write(chunk);
+  }
+
+  end(onFinish: () => void): void {
+    this.#socket.end(onFinish);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  pause(): void {} // What a handshake takes is little.
+  resume(): void {}
+}

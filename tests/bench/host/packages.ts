@@ -1,0 +1,56 @@
+/**
+ * What others have made: their servers, if they are on this machine, and their clients from npm, in a
+ * temporary folder.
+ *
+ * @module
+ */
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { run } from "../../support/toolchain.ts";
+
+/** Pinned, so that figures can be compared. */
+const CLIENTS = ["@nats-io/transport-node@3.4.0", "mqtt@5.16.0"];
+
+/** Where Debian puts servers, which is not on everybody's PATH. */
+const SERVERS = "/usr/sbin";
+
+/** What was found. */
+export interface Packages {
+  /** Servers that can be started, by name. */
+  servers: Set<string>;
+  /** Folder in which the clients are, or `null`. */
+  clients: string | null;
+  /** What is missing, and what to do about it. */
+  missing: string[];
+  /** Removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** Looks for servers, and fetches the clients if they are wanted. */
+export async function findPackages(wantsClients: boolean): Promise<Packages> {
+  process.env.PATH += `${delimiter}${SERVERS}`;
+  const missing: string[] = [];
+  const servers = new Set<string>();
+  for (const [name, argument] of [["nats-server", "--version"], ["mosquitto", "-h"]] as const) {
+    const { stdout } = await run(name, [argument], { timeout: 10_000 });
+    if (stdout !== "") servers.add(name);
+    else missing.push(`${name} is not installed, and left out (apt-get install ${name})`);
+  }
+  if (!wantsClients || servers.size === 0) {
+    return { servers, clients: null, missing, remove: () => Promise.resolve() };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "aln-bench-"));
+  await writeFile(join(folder, "package.json"), '{ "private": true }\n');
+  const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...CLIENTS];
+  const { code } = await run("npm", args, { cwd: folder });
+  if (code !== 0) missing.push("npm cannot fetch the clients of NATS and MQTT: left out");
+  return {
+    servers,
+    clients: code === 0 ? folder : null,
+    missing,
+    remove: () => rm(folder, { recursive: true }),
+  };
+}

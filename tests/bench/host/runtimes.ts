@@ -1,0 +1,17 @@
+/**
+ * The runtimes that contenders run in.
+ *
+ * @module
+ */
+
+import { findRuntime } from "../../support/toolchain.ts";
+import type { Runtime } from "./child.ts";
+
+/** Names as the tools' own list has them. */
+const KEYS = { deno: "deno", bun: "bun", node: "node24" } as const;
+
+/** Finds one, or fetches it through npm; `null` if it cannot be had. */
+export async function getRuntime(name: Runtime["name"]): Promise<Runtime | null> {
+  const found = await findRuntime(KEYS[name]);
+  return "missing" in found ? null : { name, ...found };
+}
