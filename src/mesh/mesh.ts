@@ -281,6 +281,14 @@ export class Mesh {
       .map(([address]) => address);
   }
 
+  /** The address of a service's only instance; `null` if there is none, or a choice. */
+  onlyInstance(service: string): string | null {
+    const instances = this.#control.core.services.instances(service);
+    if (instances.size !== 1) return null;
+    for (const address of instances.keys()) return address;
+    return null;
+  }
+
   /** Every instance of a service that can be called, in no order that means anything. */
   candidates(service: string): Candidate[] {
     const found: Candidate[] = [];

@@ -8,7 +8,7 @@ import { type AlnError, UnreachableError } from "../errors.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { utf8Size } from "../wire/bytes.ts";
 import type { Packet, PacketData } from "../wire/packet.ts";
-import { type BalancePolicy, Balancer } from "./balancer.ts";
+import { type BalancePolicy, Balancer, checkPolicy } from "./balancer.ts";
 import { isStream, type PacketDataStream } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { FallbackEvent, type FallbackReason } from "./events.ts";
@@ -172,6 +172,11 @@ export class Caller {
   /** The instance to call; `null` if there is none. */
   pick(service: string, options: CallOptions = {}, exclude?: Set<string>): string | null {
     const { balance = this.#host.balance, key } = options;
+    const only = this.#host.mesh.onlyInstance(service);
+    if (only !== null) { // Mostly.
+      checkPolicy(balance, key);
+      return exclude?.has(only) ? null : only;
+    }
     const candidates = this.#host.mesh.candidates(service);
     return this.#balancer.pick(candidates, { service, policy: balance, key, exclude });
   }
