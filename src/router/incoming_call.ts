@@ -315,18 +315,33 @@ export class IncomingCall implements ServiceCall {
       const result = handler(packet, this.reply, this);
       // It may have answered `reply()`, which is text if that has failed.
       const says = isThenable(result) || isStream(result) || isData(result) && !this.#replied;
-      if (says) return this.#follow(result);
+      if (says && !this.#answersAtOnce(result)) return this.#follow(result);
     } catch (cause) {
       return this.#threw(cause);
     }
     this.#settle();
   }
 
+  /** Sends what a handler has returned, if that is a payload and there is room for it now. */
+  #answersAtOnce(result: unknown): boolean {
+    if (!isData(result) || this.ctx === 0) return false;
+    if (this.reply(result) === null) {
+      this.end();
+      return true;
+    }
+    this.#replied = false; // It is tried again.
+    return false;
+  }
+
   #follow(result: unknown): void {
     this.#running = true;
-    this.#answerWith(result).catch((cause) => this.#threw(cause)).finally(() => {
+    const done = () => {
       this.#running = false;
       this.#settle();
+    };
+    this.#answerWith(result).then(done, (cause) => {
+      this.#threw(cause);
+      done();
     });
   }
 
