@@ -16,7 +16,6 @@ export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
   constructor(duplex: ByteDuplex | ByteTransport, options: ChannelOptions = {}) {
     // A stream that takes any bytes takes those that own their buffer.
     super(duplex as ByteTransport | ByteDuplex & { writable: WritableStream<Bytes> }, options);
-    this.#bytes.reuses = duplex.copies ?? false;
   }
 
   /**
@@ -75,6 +74,12 @@ export abstract class ByteChannel extends DuplexChannel<Uint8Array, Bytes> {
   protected override nextChunk(): OutgoingChunk<Bytes> | undefined {
     const chunk = this.next();
     return chunk && { chunk, size: chunk.length };
+  }
+
+  /** Lets go of the memory, too, if the transport is done with it. */
+  protected override sent(size: number): void {
+    this.#bytes.reuses = this.copies;
+    super.sent(size);
   }
 
   get #bytes(): ByteQueue {

@@ -45,6 +45,12 @@ export interface Channel {
    * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
    */
   readonly peer?: PeerCertificate | null;
+  /**
+   * Told whether the peer reads packets in bytes, from which on it may be sent those instead of text.
+   * Only a channel that chooses between them has it; such a channel reads both at any time, and the
+   * router says so to its neighbour. Must not throw.
+   */
+  peerReadsBinary?(reads: boolean): void;
   /** Shown each frame before it is decoded; on channels that carry KISS frames. */
   carrier?: FrameCarrier | null;
   /** Where frames may be written, on such channels. */
@@ -175,13 +181,6 @@ export interface ByteDuplex {
    * slow line is not mistaken for one that is stuck.
    */
   readonly taken?: number;
-  /**
-   * Whether the writable keeps nothing of a chunk once its write is done, so that the same memory can
-   * be used for the next.
-   *
-   * @default {false}
-   */
-  readonly copies?: boolean;
 }
 
 /** A stream of packets in both directions. */

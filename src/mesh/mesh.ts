@@ -94,11 +94,17 @@ export class Mesh {
   /**
    * A link has come up.
    *
+   * @param choosesFormat Whether its channel sends text or bytes as it is told, and reads both.
    * @throws {TypeError} If a filter of its policy is none; then it has not.
    */
-  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+  linkUp(
+    link: LinkId,
+    now: number,
+    settings: LinkSettings = {},
+    choosesFormat: boolean = false,
+  ): Effect[] {
     this.#epoch++;
-    this.#control.linkUp(link, settings, now);
+    this.#control.linkUp(link, settings, choosesFormat, now);
     return this.#take();
   }
 

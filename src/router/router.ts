@@ -247,7 +247,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         ),
       up: () => {
         this.#links.set(link.id, link);
-        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options));
+        const choosesFormat = channel.peerReadsBinary !== undefined;
+        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options, choosesFormat));
       },
       receive: (packet) => this.#receive(link.id, packet),
       refuse: (error) => {
@@ -666,6 +667,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
         return;
+      case "format":
+        return this.#links.get(effect.link)?.channel.peerReadsBinary?.(effect.binary);
       case "close": {
         const link = this.#links.get(effect.link);
         if (link === undefined) return;
