@@ -19,6 +19,7 @@ import {
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { bytesOf, endEarly, isData, isStream, iterate } from "./chunks.ts";
+import type { TableCall } from "./call_table.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { inlineSize, MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
@@ -113,7 +114,8 @@ const REPLY_MARK = encodeCallMark({
 });
 
 /** One call. */
-export class IncomingCall implements ServiceCall {
+export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
+  next: IncomingCall | null = null;
   /** The packet that began it. */
   readonly packet: Packet;
   /** Name of the service. */

@@ -6,6 +6,7 @@
 
 import { CALL, type CallMark, decodeCallMark, encodeCallMark } from "../wire/call_mark.ts";
 import type { Packet } from "../wire/packet.ts";
+import { CallTable } from "./call_table.ts";
 import { type Deadline, type Deadlines, newDeadline } from "./deadlines.ts";
 import { type CalledService, IncomingCall, type IncomingHost } from "./incoming_call.ts";
 
@@ -33,7 +34,7 @@ export class IncomingCalls {
   readonly #host: IncomingHost;
   readonly #deadlines: Deadlines;
   /** Marked calls, by the caller's address and context. */
-  readonly #callers: Map<string, Map<number, IncomingCall>> = new Map();
+  readonly #callers: Map<string, CallTable<IncomingCall>> = new Map();
   /** Calls of old peers whose handlers are not done. */
   readonly #plain: Set<IncomingCall> = new Set();
   /** Numbered calls that have ended, by caller, context and random number, and when. */
@@ -116,8 +117,7 @@ export class IncomingCalls {
 
   /** Ends every call. */
   abortAll(reason: unknown): void {
-    const calls = [...this.#callers.values()].flatMap((ofOne) => [...ofOne.values()]);
-    for (const call of [...calls, ...this.#plain]) call.abort(reason);
+    for (const call of [...this.#marked(), ...this.#plain]) call.abort(reason);
   }
 
   /** Looks now and then after calls that are not answered at once. */
@@ -127,18 +127,19 @@ export class IncomingCalls {
   }
 
   #look(): void {
-    for (const calls of [...this.#callers.values()]) {
-      for (const call of [...calls.values()]) call.watch();
-    }
+    for (const call of this.#marked()) call.watch();
     this.#watch();
   }
 
+  #marked(): IncomingCall[] {
+    return [...this.#callers.values()].flatMap((calls) => calls.values());
+  }
+
   #add(call: IncomingCall): void {
-    const { caller: src, ctx } = call;
     if (!call.marked) return void this.#plain.add(call);
-    let calls = this.#callers.get(src);
-    if (calls === undefined) this.#callers.set(src, calls = new Map());
-    calls.set(ctx, call);
+    let calls = this.#callers.get(call.caller);
+    if (calls === undefined) this.#callers.set(call.caller, calls = new CallTable());
+    calls.add(call);
   }
 
   #ended(call: IncomingCall, service: CalledService): void {
@@ -153,11 +154,9 @@ export class IncomingCalls {
   }
 
   #forget(call: IncomingCall): void {
-    const { caller: src, ctx } = call;
-    const calls = this.#callers.get(src);
-    if (calls?.get(ctx) !== call) return; // It was answered at once.
-    calls.delete(ctx);
-    if (calls.size === 0) this.#callers.delete(src);
+    const calls = this.#callers.get(call.caller);
+    if (!calls?.delete(call) || calls.size > 0) return; // Or it was answered at once.
+    this.#callers.delete(call.caller);
     if (this.#callers.size === 0) this.#deadlines.remove(this.#watching);
   }
 
