@@ -61,6 +61,17 @@ export class Ledger {
     page[at] = page[at + 1] = page[at + 2] = 0;
   }
 
+  /** Numbers of all entries, ascending. */
+  ids(): number[] {
+    const ids: number[] = [];
+    this.#pages.forEach((page, index) => {
+      for (let at = 0; at <= PAGE_MASK; at++) {
+        if (page![at * STRIDE]! >>> 16 !== 0) ids.push(index << PAGE_BITS | at);
+      }
+    });
+    return ids;
+  }
+
   /** Removes every entry. */
   clearAll(): void {
     this.#pages.length = 0;

@@ -144,7 +144,7 @@ export class OwnKind {
       }
       return;
     }
-    destination = destination !== undefined && destination.offers > 0
+    destination = destination !== undefined && destination.offers.length > 0
       ? destination
       : routes.find(address) ?? undefined;
     if (destination === undefined) return this.#refuse(neighbour, `"${address}"`, now);

@@ -74,8 +74,8 @@ export class Destination {
   readonly address: string;
   /** Its number in every ledger. */
   readonly id: number;
-  /** Neighbours that offer it, whether or not that is usable. */
-  offers: number = 0;
+  /** Neighbours that offer it, whether or not that is usable, in the order in which they came. */
+  readonly offers: Neighbour[] = [];
 
   /** The neighbour whose own address this is, and which says so; of several, the first. */
   holder: Neighbour | null = null;
@@ -152,6 +152,8 @@ const KEEPALIVE = 25_000;
 export class Neighbour {
   /** The link. */
   readonly link: LinkId;
+  /** How many links had come up before it. */
+  readonly order: number;
   /** What a hop over this link costs, at least 1. */
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
@@ -308,9 +310,16 @@ export class Neighbour {
   auditHeardAt: number = 0;
 
   /** Constructs a new instance. */
-  constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
+  constructor(
+    link: LinkId,
+    settings: LinkSettings,
+    meters: Meters,
+    now: number,
+    order: number = 0,
+  ) {
     const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
+    this.order = order;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);

@@ -178,7 +178,7 @@ export class Caller {
   /** The instance to call; `null` if there is none. */
   pick(service: string, options: CallOptions = {}, exclude?: Set<string>): string | null {
     const { balance = this.#host.balance, key } = options;
-    const candidates = this.#host.mesh.candidates(service);
+    const candidates = this.#host.mesh.shortlist(service, balance, key, exclude);
     return this.#balancer.pick(candidates, { service, policy: balance, key, exclude });
   }
 
