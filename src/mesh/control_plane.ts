@@ -26,7 +26,7 @@ import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
-import { newMeters } from "./rate_limits.ts";
+import { Meters } from "./rate_limits.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
 import { isOffered, ServicePlane } from "./service_plane.ts";
@@ -172,7 +172,7 @@ export class ControlPlane {
 
   /** A link has come up. */
   linkUp(link: LinkId, settings: LinkSettings, choosesFormat: boolean, now: number): void {
-    const meters = newMeters(settings.limits ?? {}, this.#burst, now);
+    const meters = new Meters(settings.limits, this.#burst, now);
     const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++);
     neighbour.choosesFormat = choosesFormat;
     this.core.neighbours.set(link, neighbour);
