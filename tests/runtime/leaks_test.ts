@@ -102,7 +102,7 @@ const PING = new Packet({ srv: "ping" });
 const IDLE_SIZE = 80_000;
 
 /** The same for TCP, in bytes. */
-const IDLE_TCP_SIZE = 40_000;
+const IDLE_TCP_SIZE = 25_000;
 
 /** The heap and the buffers outside of it after a collection, in bytes. */
 function bytesHeld(): number {
@@ -221,9 +221,10 @@ test(`200 idle TCP connections under ${runtime} take little memory, though much 
   for (let i = 0; i < 20; i++) await connect();
   const before = bytesHeld();
   for (let i = 0; i < 200; i++) await connect();
-  const each = (bytesHeld() - before) / 200;
+  const each = () => (bytesHeld() - before) / 200;
+  await turns(() => each() < IDLE_TCP_SIZE); // Buffers go some turns after who held them.
   assert.equal(channels.length, 220);
-  assert(each < IDLE_TCP_SIZE, `a connection takes ${each} bytes`);
+  assert(each() < IDLE_TCP_SIZE, `a connection takes ${each()} bytes`);
   for (const channel of channels) channel.close(new Error("enough"));
   await Promise.all([...clients.map((client) => client.close()), listener.close()]);
 });
