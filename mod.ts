@@ -46,6 +46,12 @@ export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.
 export { PacketStreamChannel, packetStreams } from "./src/channel/packet_streams.ts";
 export { StreamChannel, type StreamChannelOptions } from "./src/channel/stream_channel.ts";
 export { type NodeSocketLike, TcpChannel } from "./src/channel/tcp_channel.ts";
+export type {
+  ByteTransport,
+  StreamPair,
+  Transport,
+  TransportSink,
+} from "./src/channel/transport.ts";
 export {
   connectWebSocket,
   WebSocketChannel,

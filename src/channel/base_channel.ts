@@ -15,7 +15,7 @@ import type {
   OverflowPolicy,
   PeerCertificate,
 } from "./channel.ts";
-import { SendQueue } from "./send_queue.ts";
+import { type OutgoingQueue, SendQueue } from "./send_queue.ts";
 import { StallWatch } from "./stall_watch.ts";
 
 const HIGH_WATER = 1 << 20; // bytes
@@ -58,8 +58,14 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /** The peer's verified certificate; set by whoever has opened or accepted the connection. */
   peer: PeerCertificate | null = null;
 
+  /**
+   * What waits to be sent.
+   *
+   * @internal
+   */
+  protected readonly queue: OutgoingQueue<Unit>;
+
   readonly #counters: ChannelCounters = { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
-  readonly #queue: SendQueue<Unit>;
   readonly #overflow: OverflowPolicy;
   readonly #stall: StallWatch;
   readonly #signal: AbortSignal | undefined;
@@ -86,10 +92,11 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     checkPositive("highWater", highWater);
     checkPositive("stallTimeout", stallTimeout);
     this.counters = this.#counters;
-    this.#queue = new SendQueue(highWater);
+    this.queue = this.createQueue(highWater, overflow === "drop-oldest");
     this.#overflow = overflow;
     this.#stall = new StallWatch(stallTimeout, {
-      waits: () => this.#state === "open" && this.#queue.bytes > 0,
+      waits: () => this.#state === "open" && this.queue.bytes > 0,
+      idle: () => this.queue.shrink(),
       progress: () => this.progress(),
       stalled: () => this.close(stalledError(stallTimeout)),
     });
@@ -123,7 +130,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   /** Bytes that wait to be sent. */
   get bufferedBytes(): number {
-    return this.#state === "closed" ? 0 : this.#queue.bytes;
+    return this.#state === "closed" ? 0 : this.queue.bytes;
   }
 
   /** Whether packets can be sent. */
@@ -159,7 +166,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   drained(options: { signal?: AbortSignal } = {}): Promise<void> {
     const { signal } = options;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#queue.bytes === 0 && this.#state !== "closed") return Promise.resolve();
+    if (this.queue.bytes === 0 && this.#state !== "closed") return Promise.resolve();
     if (this.#state === "closed") return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const done = () => {
@@ -231,7 +238,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
    */
   protected enqueue(unit: Unit, control: boolean, packet: Packet | null = null): boolean {
     const size = this.sizeOf(unit);
-    const admission = this.#queue.push(unit, size, control);
+    const admission = this.queue.push(unit, size, control);
     if (admission === "full") return this.#overflows(unit, size, packet);
     if (admission === "overrun") {
       this.close(fullError("keep channel", "cannot even hold what routers tell each other"));
@@ -242,24 +249,35 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     return true;
   }
 
-  /** Takes the next packet to send, control traffic first. */
+  /**
+   * Makes the queue. Called once, by the constructor.
+   *
+   * @param evicts Whether the oldest has to make room.
+   * @internal
+   */
+  protected createQueue(highWater: number, _evicts: boolean): OutgoingQueue<Unit> {
+    return new SendQueue(highWater);
+  }
+
+  /** Takes the next packet to send, control traffic first; or several, if they are queued as one. */
   protected next(): Unit | undefined {
-    const unit = this.#queue.shift()?.unit;
-    if (unit !== undefined) this.#counters.packetsOut++;
-    return unit;
+    const entry = this.queue.shift();
+    if (entry === undefined) return undefined;
+    this.#counters.packetsOut += entry.count ?? 1;
+    return entry.unit;
   }
 
   /** Whether nothing waits to be taken. */
   protected get idle(): boolean {
-    return this.#queue.empty;
+    return this.queue.empty;
   }
 
   /** Says that so many bytes, taken with {@linkcode next}, have left. */
   protected sent(size: number): void {
-    this.#queue.release(size);
+    this.queue.release(size);
     this.#counters.bytesOut += size;
     this.#stall.moved();
-    if (this.#queue.bytes > 0) return;
+    if (this.queue.bytes > 0) return;
     for (const waiter of [...this.#waiters]) waiter.resolve();
     if (this.#state === "closing") this.shut();
   }
@@ -267,6 +285,11 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /** Counts bytes that have arrived. */
   protected received(size: number): void {
     this.#counters.bytesIn += size;
+  }
+
+  /** Counts packets that have arrived, and were carried on without being decoded. */
+  protected passed(count: number): void {
+    this.#counters.packetsIn += count;
   }
 
   /** Hands on a packet that has arrived. */
@@ -320,8 +343,8 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
         this.close(fullError("keep channel", "is full"));
         return false;
       case "drop-oldest": {
-        const evicted = this.#queue.evict(size);
-        const admitted = this.#queue.push(unit, size, false) === "queued";
+        const evicted = this.queue.evict(size);
+        const admitted = this.queue.push(unit, size, false) === "queued";
         if (admitted) this.flush();
         for (const old of evicted) this.drop(error, old instanceof Packet ? old : null);
         if (!admitted) this.drop(error, packet);
@@ -335,7 +358,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   /** Drops what waits. Packets of applications are told; what routers say means nothing any more. */
   #discard(): void {
-    const count = this.#queue.clear();
+    const count = this.queue.clear();
     if (count === 0) return;
     const why = `the channel has closed, and ${count} had not been sent`;
     this.drop(new ChannelError("ERR_CHANNEL_CLOSED", `Cannot send: ${why}`), null, count);
@@ -351,7 +374,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       return; // It is closing already, and no worse for it.
     }
     if (reason !== undefined) this.#discard();
-    if (reason !== undefined || this.#queue.bytes === 0) this.shut(reason);
+    if (reason !== undefined || this.queue.bytes === 0) this.shut(reason);
   }
 
   /** The peer does not let go: cut the link. */

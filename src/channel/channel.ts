@@ -45,6 +45,59 @@ export interface Channel {
    * is none, or the runtime does not tell it, as behind a standard `WebSocket`.
    */
   readonly peer?: PeerCertificate | null;
+  /**
+   * Told whether the peer reads packets in bytes, from which on it may be sent those instead of text.
+   * Only a channel that chooses between them has it; such a channel reads both at any time, and the
+   * router says so to its neighbour. Must not throw.
+   */
+  peerReadsBinary?(reads: boolean): void;
+  /** Shown each frame before it is decoded; on channels that carry KISS frames. */
+  carrier?: FrameCarrier | null;
+  /** Where frames may be written, on such channels. */
+  readonly outlet?: FrameOutlet;
+}
+
+/**
+ * What may carry whole KISS frames on before they are read: a router whose next hop for them is
+ * known. Set by `Router.addChannel` on channels that have a place for it.
+ */
+export interface FrameCarrier {
+  /**
+   * Carries one frame on, or leaves it to be decoded: before the next one is shown.
+   *
+   * @param chunk Borrowed.
+   * @param start Where the frame begins.
+   * @param end Where its delimiter is.
+   * @param escapes How many bytes of it are escaped.
+   * @returns Whether it has been carried on; then that was all.
+   */
+  carry(chunk: Uint8Array, start: number, end: number, escapes: number): boolean;
+  /** The frame that was left, and begins here, has been handed to `onPacket` as this packet. */
+  learn(chunk: Uint8Array, start: number, packet: Packet): void;
+  /** So many frames have been carried since this was last called: the chunk is done. */
+  carried(count: number): void;
+}
+
+/** Where a frame may be written. */
+export interface FrameRoom {
+  /** The buffer. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Where in it the frame begins. */
+  at: number;
+}
+
+/** Where frames can be queued that come from no packet. */
+export interface FrameOutlet {
+  /**
+   * Makes room for a frame of at most so many bytes, its delimiter included.
+   *
+   * @returns Where to write it before anything else is done with the channel, to be followed by
+   *   {@linkcode commit}; always the same object. `null` if the channel is not open, or its queue
+   *   might be too full: `send()` then says what becomes of the packet.
+   */
+  reserve(size: number): FrameRoom | null;
+  /** Queues the frame that has been written, of so many bytes; 0 if it was not written after all. */
+  commit(size: number): void;
 }
 
 /** Whether this side has opened a connection or accepted it. */

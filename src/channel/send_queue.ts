@@ -6,16 +6,52 @@
  */
 
 /** Something to send, and how many bytes it counts for. */
-interface Entry<Unit> {
+export interface Entry<Unit> {
+  /** What it is. */
   unit: Unit;
+  /** In bytes. */
   size: number;
+  /** How many packets are in it; 1 if left out. */
+  count?: number;
 }
 
 /** What became of a unit: in the queue, refused, or refused though it was control traffic. */
 export type Admission = "queued" | "full" | "overrun";
 
+/** What a channel needs of its queue. */
+export interface OutgoingQueue<Unit> {
+  /** Bytes that were admitted and not yet released. */
+  readonly bytes: number;
+  /** Whether nothing waits to be taken. */
+  readonly empty: boolean;
+  /** Admits a unit, if there is room. A single one always fits into an empty queue. */
+  push(unit: Unit, size: number, control: boolean): Admission;
+  /** Takes the oldest data out until so many bytes of data more have room, or nothing if that is vain. */
+  evict(size: number): Unit[];
+  /** Takes what is to be sent next, control first. Its bytes count until they are released. */
+  shift(): Entry<Unit> | undefined;
+  /** Says that so many bytes have left. */
+  release(size: number): void;
+  /** Forgets all that waits, and says how many units of data that was. */
+  clear(): number;
+  /** Gives up what it keeps for the next burst: nothing has been sent for a while. */
+  shrink(): void;
+}
+
+/** Whether so many bytes may join those that wait. */
+export function admit(
+  waiting: number,
+  size: number,
+  highWater: number,
+  control: boolean,
+): Admission {
+  const limit = control ? 2 * highWater : highWater;
+  if (waiting > 0 && waiting + size > limit) return control ? "overrun" : "full";
+  return "queued";
+}
+
 /** A bounded queue of encoded packets. Pure state. */
-export class SendQueue<Unit> {
+export class SendQueue<Unit> implements OutgoingQueue<Unit> {
   readonly #highWater: number;
   readonly #control: Lane<Unit> = new Lane();
   readonly #data: Lane<Unit> = new Lane();
@@ -40,12 +76,12 @@ export class SendQueue<Unit> {
 
   /** Admits a unit, if there is room. A single one always fits into an empty queue. */
   push(unit: Unit, size: number, control: boolean): Admission {
-    const limit = control ? 2 * this.#highWater : this.#highWater;
-    if (this.#bytes > 0 && this.#bytes + size > limit) return control ? "overrun" : "full";
+    const admission = admit(this.#bytes, size, this.#highWater, control);
+    if (admission !== "queued") return admission;
     this.#bytes += size;
     if (!control) this.#dataBytes += size;
     (control ? this.#control : this.#data).push({ unit, size });
-    return "queued";
+    return admission;
   }
 
   /**
@@ -84,6 +120,9 @@ export class SendQueue<Unit> {
     for (let entry; (entry = this.shift()) !== undefined;) this.#bytes -= entry.size;
     return count;
   }
+
+  /** Keeps nothing. */
+  shrink(): void {}
 
   #shiftData(): Entry<Unit> | undefined {
     const entry = this.#data.shift();

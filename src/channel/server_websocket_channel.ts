@@ -9,20 +9,21 @@ import type { PacketError } from "../errors.ts";
 import { decodeMessage, MAX_MESSAGE_SIZE } from "../framing/packet_message.ts";
 import { CLOSE_CODE } from "../framing/websocket_close.ts";
 import {
-  encodeBinaryMessage,
   encodeClose,
   encodePong,
-  encodeTextMessage,
+  messageSize,
   WebSocketDecoder,
   type WebSocketEvent,
+  writeMessage,
 } from "../framing/websocket_frames.ts";
-import type { Bytes } from "../wire/bytes.ts";
+import { type Bytes, encodeUtf8, NO_BYTES } from "../wire/bytes.ts";
 import type { Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import { encodePacketJson } from "../wire/packet_json.ts";
 import { ByteChannel, concat } from "./byte_channel.ts";
 import type { ByteDuplex } from "./channel.ts";
 import type { OutgoingChunk } from "./duplex_channel.ts";
+import type { ByteTransport } from "./transport.ts";
 import { closeReason, type WebSocketChannelOptions } from "./websocket_channel.ts";
 
 /** Pongs that may wait to be sent: whoever pings without reading gets no more. */
@@ -30,7 +31,8 @@ const MAX_PONGS = 32;
 
 /** A channel over a WebSocket that was accepted. Runs wherever there are streams of bytes. */
 export class ServerWebSocketChannel extends ByteChannel {
-  readonly #binary: boolean;
+  readonly #format: "json" | "binary" | undefined;
+  #binary: boolean;
   readonly #repair: boolean;
   readonly #decoder: WebSocketDecoder = new WebSocketDecoder({ limit: MAX_MESSAGE_SIZE });
   /** They wait outside the queue: they must not be held up by a full one, nor overrun it. */
@@ -39,23 +41,35 @@ export class ServerWebSocketChannel extends ByteChannel {
   #closed: boolean = false;
 
   /**
-   * Constructs a new instance, which owns the streams.
+   * Constructs a new instance, which owns the connection.
    *
    * @param duplex The connection, right after the response that accepts the handshake.
    * @param head What the client has sent since.
    */
-  constructor(duplex: ByteDuplex, head: Uint8Array, options: WebSocketChannelOptions = {}) {
+  constructor(
+    duplex: ByteDuplex | ByteTransport,
+    head: Uint8Array,
+    options: WebSocketChannelOptions = {},
+  ) {
     super(duplex, options);
+    this.#format = options.format;
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;
     if (head.length > 0) queueMicrotask(() => this.isOpen && this.receive(head));
   }
 
+  /** Goes over to bytes, or back to text, unless the format was chosen. */
+  peerReadsBinary(reads: boolean): void {
+    if (this.#format === undefined) this.#binary = reads;
+  }
+
   /** Encodes a packet as a text or binary message. */
   protected override encode(packet: Packet): Bytes {
-    return this.#binary
-      ? encodeBinaryMessage(encodePacket(packet))
-      : encodeTextMessage(encodePacketJson(packet));
+    const payload = this.#binary ? encodePacket(packet) : encodeUtf8(encodePacketJson(packet));
+    const size = messageSize(payload);
+    const room = this.room(size, packet.net !== 0);
+    writeMessage(this.#binary ? "binary" : "text", payload, room.bytes, room.at);
+    return this.inPlace(size);
   }
 
   /** Pongs first, then as many messages as belong together. */
@@ -71,7 +85,18 @@ export class ServerWebSocketChannel extends ByteChannel {
   /** Takes bytes apart into messages. */
   protected override receive(chunk: Uint8Array): void {
     this.received(chunk.length);
-    this.#decoder.push(chunk, (event) => this.#take(event));
+    this.#decoder.push(chunk, this.#take);
+    if (this.#decoder.awaitsPayload) this.#urge();
+  }
+
+  /**
+   * A header has come alone: its payload may be held back by Nagle's algorithm, as that of Deno's
+   * client is, until the header is acknowledged, for which systems wait 40 ms to have something to
+   * send. A pong that nobody has asked for is always allowed, and looked at by nobody.
+   */
+  #urge(): void {
+    if (this.#pongs.length === 0) this.#pongs.push(encodePong(NO_BYTES));
+    this.flush();
   }
 
   /** The Close that ends what we send. */
@@ -86,7 +111,7 @@ export class ServerWebSocketChannel extends ByteChannel {
     this.peerEnded(closeReason(CLOSE_CODE.abnormal, "it ended without a Close"));
   }
 
-  #take(event: WebSocketEvent): void {
+  readonly #take = (event: WebSocketEvent): void => {
     switch (event.kind) {
       case "text":
         return this.#takeMessage(event.text);
@@ -99,12 +124,13 @@ export class ServerWebSocketChannel extends ByteChannel {
       case "violation":
         this.#end(event.kind, event.code, event.reason);
     }
-  }
+  };
+
+  readonly #onDrop = (error: PacketError): void => this.drop(error);
 
   #takeMessage(message: string | Uint8Array): void {
     try {
-      const onDrop = (error: PacketError) => this.drop(error);
-      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
+      for (const packet of decodeMessage(message, this.#repair, this.#onDrop)) this.deliver(packet);
     } catch (error) {
       this.drop(error as PacketError);
     }

@@ -16,6 +16,8 @@ interface Watched {
   waits(): boolean;
   /** What changes when the transport moves though it has not finished anything. */
   progress(): number;
+  /** Called when nothing waits any more, at the next look. */
+  idle?(): void;
   /** Called once nothing has moved for too long. */
   stalled(): void;
 }
@@ -65,7 +67,7 @@ export class StallWatch {
   // Between sends that go out at once the timer is left alone: a few looks cost less than timers.
   readonly #look = (): void => {
     this.#timer = undefined;
-    if (!this.#watched.waits()) return;
+    if (!this.#watched.waits()) return this.#watched.idle?.();
     const progress = this.#watched.progress();
     const moved = this.#moved || progress !== this.#progress;
     this.#still = moved ? 0 : this.#still + 1;

@@ -7,6 +7,7 @@
 import { ChannelError } from "../errors.ts";
 import type { ByteDuplex } from "./channel.ts";
 import { StreamChannel, type StreamChannelOptions } from "./stream_channel.ts";
+import type { ByteTransport, TransportSink } from "./transport.ts";
 
 /** The part of Node's `net.Socket` (and `tls.TLSSocket`) that a channel needs. */
 export interface NodeSocketLike {
@@ -16,10 +17,10 @@ export interface NodeSocketLike {
   end(onFinish: () => void): unknown;
   /** Closes both sides at once. */
   destroy(error?: Error): unknown;
-  /** Stops "data". */
-  pause(): unknown;
-  /** Goes on with "data". */
+  /** Starts "data", should it have been stopped. */
   resume(): unknown;
+  /** Bytes that have been written and that the system has not taken. */
+  readonly writableLength?: number;
   /** Listens. */
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
   /** Listens. */
@@ -29,80 +30,74 @@ export interface NodeSocketLike {
 }
 
 /**
- * A channel over a TCP or TLS socket: a pair of Web Streams (Deno's connections are one) or a
- * Node socket. To open sockets, see `@aln/mesh/deno`.
+ * A channel over a TCP or TLS socket: a pair of Web Streams (Deno's connections are one), a Node
+ * socket, or a transport. To open sockets, see `@aln/mesh/deno`.
  */
 export class TcpChannel extends StreamChannel {
   /** Constructs a new instance, which owns the socket. */
-  constructor(socket: ByteDuplex | NodeSocketLike, options: StreamChannelOptions = {}) {
-    super(
-      "readable" in socket && isStream(socket.readable)
-        ? socket
-        : nodeSocketStreams(socket as NodeSocketLike),
-      options,
-    );
+  constructor(
+    socket: ByteDuplex | NodeSocketLike | ByteTransport,
+    options: StreamChannelOptions = {},
+  ) {
+    super(isNodeSocket(socket) ? new NodeSocketTransport(socket) : socket, options);
   }
 }
 
 /** Node's sockets have a `readable` too, but theirs is a boolean. */
-function isStream(value: unknown): boolean {
-  return typeof value === "object" && value !== null;
+function isNodeSocket(socket: object): socket is NodeSocketLike {
+  return !("start" in socket) && !("readable" in socket && typeof socket.readable === "object");
 }
 
-/** A Node socket as Web Streams. Its two directions end one by one. */
-export function nodeSocketStreams(socket: NodeSocketLike): ByteDuplex {
-  let reading = true;
-  let open = true;
-  let release = () => {};
-  const readable = new ReadableStream<Uint8Array>({
-    start(controller) {
-      socket.on("data", (chunk) => {
-        if (!reading) return;
-        controller.enqueue(chunk);
-        if ((controller.desiredSize ?? 0) <= 0) socket.pause();
-      });
-      const end = () => {
-        if (reading) controller.close();
-        reading = false;
-      };
-      socket.on("end", end);
-      socket.on("close", () => {
-        open = false;
-        release();
-        end();
-      });
-      socket.on("error", (error) => {
-        if (reading) controller.error(error);
-        reading = false;
-      });
-    },
-    pull: () => void socket.resume(),
-    cancel() {
-      reading = false;
-      socket.destroy();
-    },
-  });
-  const writable = new WritableStream<Uint8Array>({
-    start(controller) {
-      // Not `abort` of the sink, which waits for a write that may never end.
-      controller.signal.addEventListener("abort", () => void socket.destroy());
-      socket.on("error", (error) => {
-        controller.error(error);
-        release();
-      });
-      socket.on("drain", () => release());
-    },
-    write(chunk) {
-      if (!open) throw new ChannelError("ERR_CHANNEL_CLOSED", "Cannot write: the socket is closed");
-      if (socket.write(chunk)) return;
-      return new Promise((resolve) => release = resolve);
-    },
-    close() {
-      return new Promise((resolve) => {
-        release = resolve; // It may be closed before all is sent.
-        socket.end(resolve);
-      });
-    },
-  });
-  return { readable, writable };
+/** A Node socket as a transport. Its two directions end one by one. */
+export class NodeSocketTransport implements ByteTransport {
+  readonly #socket: NodeSocketLike;
+  #open: boolean = true;
+  #release: () => void = () => {};
+
+  /** Constructs a new instance, which owns the socket. */
+  constructor(socket: NodeSocketLike) {
+    this.#socket = socket;
+  }
+
+  /** Node keeps what the system does not take at once. */
+  get copies(): boolean {
+    return this.#socket.writableLength === 0;
+  }
+
+  /** Reads what comes; the chunks of "data" are ours. */
+  start(sink: TransportSink<Uint8Array>): void {
+    const socket = this.#socket;
+    socket.on("data", (chunk) => sink.receive(chunk));
+    socket.on("end", () => sink.ended());
+    socket.on("close", () => {
+      this.#open = false;
+      this.#release();
+      sink.ended();
+    });
+    socket.on("error", (error) => sink.failed(error));
+    socket.on("drain", () => this.#release());
+    socket.resume();
+  }
+
+  /** Writes a chunk, and waits for "drain" if the socket says so. */
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    if (!this.#open) {
+      throw new ChannelError("ERR_CHANNEL_CLOSED", "Cannot write: the socket is closed");
+    }
+    if (this.#socket.write(chunk)) return undefined;
+    return new Promise((resolve) => this.#release = resolve);
+  }
+
+  /** Ends the socket. It may be closed before all is sent. */
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#release = resolve;
+      this.#socket.end(resolve);
+    });
+  }
+
+  /** Destroys the socket. */
+  abort(): void {
+    this.#socket.destroy();
+  }
 }

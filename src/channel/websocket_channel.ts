@@ -40,9 +40,9 @@ export interface WebSocketLike {
 /** Options of a {@linkcode WebSocketChannel}. */
 export interface WebSocketChannelOptions extends ChannelOptions {
   /**
-   * How packets are sent. Every peer understands `"json"`; both forms are understood.
-   *
-   * @default {"json"}
+   * How packets are sent: as text, which every peer understands, or as bytes. By default as text
+   * until the peer has said that it reads bytes, as routers of this library do; from then on as
+   * bytes. Both forms are understood, whatever is said here.
    */
   format?: "json" | "binary";
 }
@@ -53,21 +53,27 @@ const CLOSED = 3;
 /** Bytes given to the socket before it has sent what it was given earlier. */
 const WINDOW = 1 << 16;
 
-/** How often a full socket is looked at, in ms: the standard has no event for it. */
+/**
+ * How often a full socket is looked at, in ms: the standard has no event for it. At first at once,
+ * for most are full for microseconds; then twice as late each time, up to this.
+ */
 const POLL_INTERVAL = 10;
 
 /** A channel over a WebSocket, which may still be connecting. */
 export class WebSocketChannel extends BaseChannel<string | Bytes> {
   readonly #socket: WebSocketLike;
-  readonly #binary: boolean;
+  readonly #format: "json" | "binary" | undefined;
+  #binary: boolean;
   readonly #repair: boolean;
   #poll: ReturnType<typeof setTimeout> | undefined;
+  #pollAfter: number = 0;
   #scheduled: boolean = false;
 
   /** Constructs a new instance, which owns the socket. */
   constructor(socket: WebSocketLike, options: WebSocketChannelOptions = {}) {
     super(options);
     this.#socket = socket;
+    this.#format = options.format;
     this.#binary = options.format === "binary";
     this.#repair = options.repair ?? true;
     socket.binaryType = "arraybuffer";
@@ -79,6 +85,11 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     });
     socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason));
     if (socket.readyState === CLOSED) queueMicrotask(() => this.#lost(0, ""));
+  }
+
+  /** Goes over to bytes, or back to text, unless the format was chosen. */
+  peerReadsBinary(reads: boolean): void {
+    if (this.#format === undefined) this.#binary = reads;
   }
 
   /** Encodes a packet as text or bytes. */
@@ -124,6 +135,7 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
         const message = this.next()!;
         this.#socket.send(message);
         this.sent(this.sizeOf(message));
+        this.#pollAfter = 0;
       }
     } catch (error) {
       return this.close(error);
@@ -132,8 +144,11 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
     this.#poll = setTimeout(() => {
       this.#poll = undefined;
       this.#pump();
-    }, POLL_INTERVAL);
+    }, this.#pollAfter);
+    this.#pollAfter = Math.min(Math.max(1, 2 * this.#pollAfter), POLL_INTERVAL);
   }
+
+  readonly #onDrop = (error: PacketError): void => this.drop(error);
 
   #receive(data: unknown): void {
     if (!this.isOpen) return; // Some runtimes go on delivering after close().
@@ -143,8 +158,7 @@ export class WebSocketChannel extends BaseChannel<string | Bytes> {
         throw new PacketError("ERR_PACKET_FRAME", "Cannot accept message: a Blob");
       }
       this.received(message.length);
-      const onDrop = (error: PacketError) => this.drop(error);
-      for (const packet of decodeMessage(message, this.#repair, onDrop)) this.deliver(packet);
+      for (const packet of decodeMessage(message, this.#repair, this.#onDrop)) this.deliver(packet);
     } catch (error) {
       if (!(error instanceof PacketError)) throw error;
       this.drop(error);

@@ -31,26 +31,87 @@ const ESC_ESC = 0xdd;
  */
 export function encodeFrame(packet: Uint8Array): Bytes {
   let escapes = 0;
-  for (let i = 0; i < packet.length; i++) {
-    if (packet[i] === END || packet[i] === ESC) escapes++;
+  for (let at = findSpecial(packet, 0, packet.length); at < packet.length; escapes++) {
+    at = findSpecial(packet, at + 1, packet.length);
   }
   const frame = new Uint8Array(packet.length + escapes + 1);
-  if (escapes === 0) {
-    frame.set(packet);
-  } else {
-    let at = 0;
-    for (let i = 0; i < packet.length; i++) {
-      const byte = packet[i]!;
-      if (byte === END || byte === ESC) {
-        frame[at++] = ESC;
-        frame[at++] = byte === END ? ESC_END : ESC_ESC;
-      } else {
-        frame[at++] = byte;
-      }
+  frame[copyEscaped(packet, frame, 0)] = END;
+  return frame;
+}
+
+/** Where the next `C0` or `DB` is, or `end`. */
+export function findSpecial(bytes: Uint8Array, at: number, end: number): number {
+  for (; at + 4 <= end; at += 4) { // ASCII is passed over four at a time.
+    if (((bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]!) & 0x80) === 0) continue;
+    if (isSpecial(bytes[at]!)) return at;
+    if (isSpecial(bytes[at + 1]!)) return at + 1;
+    if (isSpecial(bytes[at + 2]!)) return at + 2;
+    if (isSpecial(bytes[at + 3]!)) return at + 3;
+  }
+  while (at < end && !isSpecial(bytes[at]!)) at++;
+  return at;
+}
+
+function isSpecial(byte: number): boolean {
+  return byte === END || byte === ESC;
+}
+
+/**
+ * Writes bytes as they stand in a frame.
+ *
+ * @param target Has room for twice as many.
+ * @returns Where they end there.
+ */
+export function copyEscaped(source: Uint8Array, target: Uint8Array, at: number): number {
+  const end = source.length;
+  for (let from = 0;;) {
+    const special = findSpecial(source, from, end);
+    at = copyPart(source, from, special, target, at);
+    if (special === end) return at;
+    target[at] = ESC;
+    target[at + 1] = source[special] === END ? ESC_END : ESC_ESC;
+    at += 2;
+    from = special + 1;
+  }
+}
+
+/**
+ * Escapes bytes where they are; what follows them is written over.
+ *
+ * @returns Where they end.
+ */
+export function escapeInPlace(bytes: Uint8Array, start: number, end: number): number {
+  const first = findSpecial(bytes, start, end);
+  if (first === end) return end;
+  let escapes = 0;
+  for (let i = first; i < end; i++) if (isSpecial(bytes[i]!)) escapes++;
+  let to = end + escapes;
+  for (let i = end - 1; i >= first; i--) {
+    const byte = bytes[i]!;
+    if (isSpecial(byte)) {
+      bytes[--to] = byte === END ? ESC_END : ESC_ESC;
+      bytes[--to] = ESC;
+    } else {
+      bytes[--to] = byte;
     }
   }
-  frame[frame.length - 1] = END;
-  return frame;
+  return end + escapes;
+}
+
+/** Copies a part; a short one byte by byte, which costs less than a view of it. */
+function copyPart(
+  source: Uint8Array,
+  from: number,
+  to: number,
+  target: Uint8Array,
+  at: number,
+): number {
+  if (to - from < 32) { while (from < to) target[at++] = source[from++]!; }
+  else {
+    target.set(from === 0 && to === source.length ? source : source.subarray(from, to), at);
+    at += to - from;
+  }
+  return at;
 }
 
 /** Options of {@linkcode KissDecoder}. */
@@ -73,7 +134,13 @@ export interface KissDrops {
   escape: number;
 }
 
-const INITIAL_CAPACITY = 256; // Bytes: most packets fit, and idle links stay small.
+/** Room for frames that come in parts: most fit, and idle links stay small. */
+const MIN_CAPACITY = 256; // bytes
+
+/** Most room made for frames that are yet to come. */
+const MAX_AHEAD = 1 << 14; // bytes
+
+const NO_ROOM: Bytes = new Uint8Array(0);
 
 /**
  * Takes a stream in chunks of any size and gives back the frames in it, unescaped. Never throws;
@@ -84,7 +151,11 @@ export class KissDecoder {
   readonly dropped: KissDrops = { oversize: 0, escape: 0 };
   readonly #limit: number;
   readonly #onDrop: ((error: PacketError) => void) | undefined;
-  #buffer: Bytes = new Uint8Array(INITIAL_CAPACITY);
+  /** Where frames are put together that do not lie in a chunk as they are, one behind another. */
+  #buffer: Bytes = NO_ROOM;
+  /** Where the one that has begun starts. */
+  #start: number = 0;
+  /** How much there is of it. */
   #size: number = 0;
   #state: "frame" | "escape" | "skip" = "frame";
   #adjoins: boolean = false;
@@ -128,43 +199,123 @@ export class KissDecoder {
    *   empty frame or the start of the stream is no such frame.
    */
   forEach(chunk: Uint8Array, onFrame: (frame: Bytes, adjoins: boolean) => void): void {
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i]!;
-      if (byte === END) {
-        const empty = this.#state === "frame" && this.#size === 0;
-        if (this.#state === "escape") this.#drop("escape");
-        else if (this.#size > 0) onFrame(this.#buffer.slice(0, this.#size), this.#adjoins);
-        this.#adjoins = !empty;
-        this.#size = 0;
-        this.#state = "frame";
-      } else if (this.#state === "frame") {
-        if (byte === ESC) this.#state = "escape";
-        else this.#append(byte);
+    this.scan(chunk, (bytes, start, end, adjoins) => {
+      onFrame(new Uint8Array(bytes.subarray(start, end)), adjoins);
+    });
+  }
+
+  /**
+   * Like {@linkcode forEach}, but copies no frame that lies in the chunk as it is.
+   *
+   * @param chunk The frames may be kept for as long as it does not change.
+   * @param onFrame Given the bytes of which each frame is a part, and from where to where. They are
+   *   the chunk's, or nobody's: they do not change any more.
+   */
+  scan(
+    chunk: Uint8Array,
+    onFrame: (bytes: Uint8Array, start: number, end: number, adjoins: boolean) => void,
+  ): void {
+    const { length } = chunk;
+    for (let at = 0; at < length;) {
+      if (this.#state === "skip") {
+        const end = chunk.indexOf(END, at);
+        if (end < 0) return;
+        this.#begin();
+        at = end + 1;
       } else if (this.#state === "escape") {
+        const byte = chunk[at++]!;
         this.#state = "frame";
-        if (byte === ESC_END) this.#append(END);
-        else if (byte === ESC_ESC) this.#append(ESC);
+        if (byte === ESC_END) this.#append(END, length - at);
+        else if (byte === ESC_ESC) this.#append(ESC, length - at);
         else this.#drop("escape");
+        if (byte === END) this.#begin();
+      } else {
+        const special = findSpecial(chunk, at, length);
+        const ends = special < length && chunk[special] === END;
+        if (ends && this.#size === 0) {
+          const start = at;
+          const adjoins = this.#adjoins;
+          at = special + 1;
+          this.#adjoins = special > start;
+          if (special - start > this.#limit) this.#drop("oversize", true);
+          else if (special > start) onFrame(chunk, start, special, adjoins);
+          continue;
+        }
+        const fits = this.#appendPart(chunk, at, special);
+        at = special;
+        if (special === length || !fits) continue;
+        at++;
+        if (ends) this.#finish(onFrame);
+        else this.#state = "escape";
       }
     }
+    if (this.#size === 0) this.#buffer = NO_ROOM;
   }
 
-  #append(byte: number): void {
-    if (this.#size === this.#limit) return this.#drop("oversize");
-    if (this.#size === this.#buffer.length) {
-      const grown = new Uint8Array(Math.min(this.#limit, this.#size * 2));
-      grown.set(this.#buffer);
-      this.#buffer = grown;
-    }
-    this.#buffer[this.#size++] = byte;
+  /** A frame has been taken out of the stream by somebody else, while none had begun here. */
+  skip(): void {
+    this.#adjoins = true;
   }
 
-  /** Gives up on this frame, up to its delimiter. */
-  #drop(reason: keyof KissDrops): void {
-    const at = this.#size;
+  /** A frame may begin, right behind a delimiter that has ended another. */
+  #begin(): void {
+    this.#state = "frame";
+    this.#adjoins = true;
+  }
+
+  /** Hands over what has been put together. */
+  #finish(
+    onFrame: (bytes: Uint8Array, start: number, end: number, adjoins: boolean) => void,
+  ): void {
+    const adjoins = this.#adjoins;
+    const start = this.#start;
+    const end = start + this.#size;
+    this.#start = end;
     this.#size = 0;
-    this.#buffer = new Uint8Array(INITIAL_CAPACITY); // Whoever sent too much keeps no room here.
-    this.#state = "skip";
+    this.#adjoins = true;
+    onFrame(this.#buffer, start, end, adjoins);
+  }
+
+  #append(byte: number, left: number): void {
+    if (this.#size === this.#limit) return this.#drop("oversize");
+    this.#reserve(1, left);
+    this.#buffer[this.#start + this.#size++] = byte;
+  }
+
+  /** Whether it is not too much. */
+  #appendPart(chunk: Uint8Array, from: number, to: number): boolean {
+    if (this.#size + to - from > this.#limit) {
+      this.#drop("oversize");
+      return false;
+    }
+    this.#reserve(to - from, chunk.length - to);
+    copyPart(chunk, from, to, this.#buffer, this.#start + this.#size);
+    this.#size += to - from;
+    return true;
+  }
+
+  /**
+   * Makes room for the frame to grow. What is in the buffer has been handed over: it is not used
+   * again.
+   *
+   * @param left Bytes of the chunk that are yet to come.
+   */
+  #reserve(extra: number, left: number): void {
+    const size = this.#size + extra;
+    if (this.#start + size <= this.#buffer.length) return;
+    const wanted = Math.max(MIN_CAPACITY, 2 * this.#size, Math.min(left, MAX_AHEAD));
+    const grown = new Uint8Array(Math.max(size, Math.min(this.#limit, wanted)));
+    copyPart(this.#buffer, this.#start, this.#start + this.#size, grown, 0);
+    this.#buffer = grown;
+    this.#start = 0;
+  }
+
+  /** Gives up on this frame, up to its delimiter, unless that has been seen. */
+  #drop(reason: keyof KissDrops, over: boolean = false): void {
+    const at = reason === "oversize" ? this.#limit : this.#size;
+    this.#size = this.#start = 0;
+    this.#buffer = NO_ROOM; // Whoever sent too much keeps no room here.
+    if (!over) this.#state = "skip";
     this.dropped[reason]++;
     const why = reason === "oversize"
       ? `it is larger than ${this.#limit} bytes`

@@ -8,7 +8,7 @@
 import { PacketError } from "../errors.ts";
 import type { Bytes } from "../wire/bytes.ts";
 import { MAX_PACKET_SIZE } from "../wire/limits.ts";
-import { Packet } from "../wire/packet.ts";
+import { decodePart, type Packet } from "../wire/packet.ts";
 import { KissDecoder, type KissDrops } from "./kiss.ts";
 
 /** Options of {@linkcode PacketDecoder}. */
@@ -58,6 +58,8 @@ export class PacketDecoder {
   readonly #repair: boolean;
   readonly #limit: number;
   readonly #onDrop: ((error: PacketError) => void) | undefined;
+  readonly #onFrame: (bytes: Uint8Array, start: number, end: number, adjoins: boolean) => void;
+  #onPacket: ((packet: Packet) => void) | null = null;
   #held: HeldFrame | null = null;
   #malformed: number = 0;
 
@@ -77,6 +79,10 @@ export class PacketDecoder {
         options.onDrop?.(error);
       },
     });
+    this.#onFrame = (bytes, start, end, adjoins) => {
+      const packet = this.#decode(bytes, start, end, adjoins);
+      if (packet !== null) this.#onPacket!(packet);
+    };
   }
 
   /** Frames dropped so far. */
@@ -97,11 +103,30 @@ export class PacketDecoder {
    */
   push(chunk: Uint8Array): Packet[] {
     const packets: Packet[] = [];
-    this.#kiss.forEach(chunk, (frame, adjoins) => {
-      const packet = this.#decode(frame, adjoins);
-      if (packet !== null) packets.push(packet);
+    this.forEach(chunk, (packet) => {
+      if (packet.data.buffer === chunk.buffer) packet.data = new Uint8Array(packet.data);
+      packets.push(packet);
     });
     return packets;
+  }
+
+  /**
+   * Like {@linkcode push}, but hands each packet over where it ends, in order with `onDrop`, and
+   * copies no payload that lies in the chunk as it is.
+   *
+   * @param chunk Must not change while one of the packets is in use. A packet that is kept keeps
+   *   all of the chunk: its `copy()` does not.
+   * @param onPacket Given the packets. Must not push into this decoder.
+   */
+  forEach(chunk: Uint8Array, onPacket: (packet: Packet) => void): void {
+    this.#onPacket = onPacket;
+    this.#kiss.scan(chunk, this.#onFrame);
+    this.#onPacket = null;
+  }
+
+  /** A frame has been taken out of the stream by somebody else. */
+  skip(): void {
+    this.#kiss.skip();
   }
 
   /** Says that the stream has ended: a frame that waited for its other half is dropped. */
@@ -118,24 +143,33 @@ export class PacketDecoder {
     }
   }
 
-  #decode(frame: Bytes, adjoins: boolean): Packet | null {
-    let bytes = frame;
-    if (!this.#repair || frame[0] !== ORPHAN) {
-      this.#discardHeld();
-    } else if (!adjoins) {
-      this.#discardHeld();
-      bytes = rejoin(undefined, frame);
-    } else if (this.#held !== null) {
-      bytes = rejoin(this.#held.bytes, frame);
-      this.#held = null;
-    } else {
+  #decode(bytes: Uint8Array, start: number, end: number, adjoins: boolean): Packet | null {
+    if (this.#repair && bytes[start] === ORPHAN) {
+      return this.#decodeOrphan(bytes, start, end, adjoins);
+    }
+    this.#discardHeld();
+    try {
+      return decodePart(bytes, start, end, this.#repair);
+    } catch (error) {
+      this.#hold(error, bytes, start, end);
+      return null;
+    }
+  }
+
+  /** Decodes a frame that is not the first of its packet. */
+  #decodeOrphan(bytes: Uint8Array, start: number, end: number, adjoins: boolean): Packet | null {
+    const held = this.#held;
+    if (adjoins && held === null) {
       // Read on its own it might pass for a packet that nobody sent.
       this.#drop(
         new PacketError("ERR_PACKET_FRAME", "Cannot accept frame: its first half was not accepted"),
       );
       return null;
     }
-    if (bytes.length > this.#limit) {
+    if (adjoins) this.#held = null;
+    else this.#discardHeld();
+    const whole = rejoin(adjoins ? held!.bytes : undefined, bytes.subarray(start, end));
+    if (whole.length > this.#limit) {
       this.#drop(
         new PacketError(
           "ERR_PACKET_FRAME",
@@ -146,14 +180,19 @@ export class PacketDecoder {
       return null;
     }
     try {
-      return Packet.fromBinary(bytes, { repair: this.#repair });
+      return decodePart(whole, 0, whole.length, true);
     } catch (error) {
-      if (!(error instanceof PacketError)) throw error;
-      // A half may look malformed and not short, for Python peers miscount names as well.
-      if (this.#repair && error.code !== "ERR_PACKET_CRC") this.#held = { bytes, error };
-      else this.#drop(error);
+      this.#hold(error, whole, 0, whole.length);
       return null;
     }
+  }
+
+  /** Keeps a frame that is no packet until the next one ends, if that may be its other half. */
+  #hold(error: unknown, bytes: Uint8Array, start: number, end: number): void {
+    if (!(error instanceof PacketError)) throw error;
+    // A half may look malformed and not short, for Python peers miscount names as well.
+    if (!this.#repair || error.code === "ERR_PACKET_CRC") this.#drop(error);
+    else this.#held = { bytes: new Uint8Array(bytes.subarray(start, end)), error };
   }
 
   #discardHeld(): void {

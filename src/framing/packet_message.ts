@@ -6,7 +6,7 @@
 
 import { PacketError } from "../errors.ts";
 import { MAX_JSON_LENGTH } from "../wire/limits.ts";
-import { Packet } from "../wire/packet.ts";
+import { decodePart, Packet } from "../wire/packet.ts";
 import { parsePacket } from "../wire/packet_codec.ts";
 import { KissDecoder } from "./kiss.ts";
 
@@ -20,6 +20,7 @@ const text = new TextDecoder();
 /**
  * Decodes one message, whichever form its sender has chosen.
  *
+ * @param data Borrowed by the packets.
  * @param onDrop Told of each frame that is no packet, where a message has several; others are
  *   decoded all the same. Without it they count as one.
  * @throws {PacketError} If it is no packet.
@@ -38,9 +39,9 @@ export function decodeMessage(
   const bare = data.at(-1) !== FRAME_END || isExact(data);
   if (bare) return [Packet.fromBinary(data, { repair })];
   const packets: Packet[] = [];
-  new KissDecoder({ onDrop }).forEach(data, (frame) => {
+  new KissDecoder({ onDrop }).scan(data, (bytes, start, end) => {
     try {
-      packets.push(Packet.fromBinary(frame, { repair }));
+      packets.push(decodePart(bytes, start, end, repair));
     } catch (error) {
       onDrop(error as PacketError);
     }

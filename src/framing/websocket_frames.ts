@@ -11,7 +11,7 @@
  * @module
  */
 
-import { type Bytes, decodeUtf8, encodeUtf8 } from "../wire/bytes.ts";
+import { type Bytes, decodeUtf8, encodeUtf8, NO_BYTES, uint16At, uint32At } from "../wire/bytes.ts";
 import { CLOSE_CODE } from "./websocket_close.ts";
 
 const CONTINUATION = 0x0;
@@ -32,16 +32,27 @@ const LENGTH_64 = 127;
 /** Longest payload of a control frame, in bytes. */
 const MAX_CONTROL_SIZE = 125;
 
+/** Shortest header: two bytes, a mask. */
+const MIN_HEADER_SIZE = 6;
+
 /** Longest header: two bytes, a 64-bit length, a mask. */
 const MAX_HEADER_SIZE = 14;
 
 const INITIAL_CAPACITY = 256; // bytes: idle connections stay small
 
+/** Short messages that come together share a buffer of at most so many bytes. */
+const SLAB_SIZE = 1 << 13;
+
+/** Fewer bytes than these are unmasked one by one. */
+const SHORT = 96;
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Something that a peer has sent. */
 export type WebSocketEvent =
   /** A whole text message. */
   | { readonly kind: "text"; readonly text: string }
-  /** A whole binary message, owned by whoever gets it. */
+  /** A whole binary message, owned by whoever gets it; the buffer may hold others' bytes beside it. */
   | { readonly kind: "binary"; readonly data: Bytes }
   /** A ping; send a pong with the same data. */
   | { readonly kind: "ping"; readonly data: Bytes }
@@ -62,16 +73,14 @@ class Violation extends Error {
   }
 }
 
-/** A frame whose header has been read. */
+/** A frame whose header has been read, and whose payload has not. */
 interface OpenFrame {
   opcode: number;
   fin: boolean;
   /** Payload bytes still to come. */
   left: number;
-  /** Where the mask is in the header, which stays until the frame is over. */
-  maskAt: number;
-  /** Payload bytes seen: where the mask stands. */
-  seen: number;
+  /** The mask's four bytes, beginning with the one for the next byte of the payload. */
+  mask: number;
 }
 
 /** Bytes that grow as they come in. */
@@ -117,11 +126,17 @@ export class WebSocketDecoder {
   #message: number | null = null;
   readonly #data: Buffer = new Buffer();
   readonly #control: Buffer = new Buffer();
+  #awaitsPayload: boolean = false;
   #over: boolean = false;
 
   /** Constructs a new instance. */
   constructor(options: WebSocketDecoderOptions) {
     this.#limit = options.limit;
+  }
+
+  /** Whether the last byte was that of a header, and its payload is yet to come. */
+  get awaitsPayload(): boolean {
+    return this.#awaitsPayload;
   }
 
   /** Bytes held of a message that is not whole. */
@@ -138,14 +153,62 @@ export class WebSocketDecoder {
   push(chunk: Uint8Array, onEvent: (event: WebSocketEvent) => void): void {
     try {
       for (let at = 0; at < chunk.length && !this.#over;) {
+        if (this.#frame === null) at = this.#readMessages(chunk, at, onEvent);
         if (this.#frame === null) at = this.#readHeader(chunk, at);
-        if (this.#frame !== null) at = this.#readPayload(chunk, at, onEvent);
+        const frame = this.#frame;
+        this.#awaitsPayload = frame !== null && frame.left > 0 && at === chunk.length;
+        if (frame !== null) at = this.#readPayload(frame, chunk, at, onEvent);
       }
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
       this.#over = true;
       onEvent({ kind: "violation", code: error.code, reason: error.message });
     }
+  }
+
+  /**
+   * Reads short messages that are there as a whole, each in one frame, as nearly all are. Whatever is
+   * not so plain, or not allowed, is left to the others.
+   *
+   * @returns Where it has stopped.
+   */
+  #readMessages(
+    chunk: Uint8Array,
+    at: number,
+    onEvent: (event: WebSocketEvent) => void,
+  ): number {
+    if (this.#headerSize > 0 || this.#message !== null) return at;
+    let slab = NO_BYTES;
+    let used = 0;
+    while (at + MIN_HEADER_SIZE <= chunk.length) {
+      const isText = chunk[at] === (FIN | TEXT);
+      if (!isText && chunk[at] !== (FIN | BINARY)) break;
+      let start = at + MIN_HEADER_SIZE;
+      let size = chunk[at + 1]! ^ MASKED; // Without a mask, it is too much.
+      if (size === LENGTH_16) {
+        size = uint16At(chunk, at + 2);
+        start += 2;
+        if (size < LENGTH_16) break;
+      } else if (size > LENGTH_16) {
+        break;
+      }
+      const end = start + size;
+      if (end > chunk.length || size > this.#limit) break;
+      if (used + size > slab.length) {
+        slab = new Uint8Array(Math.max(size, Math.min(SLAB_SIZE, chunk.length - start)));
+        used = 0;
+      }
+      unmask(chunk, start, size, uint32At(chunk, start - 4), slab, used);
+      const data = slab.subarray(used, used + size);
+      at = end;
+      if (isText) {
+        onEvent({ kind: "text", text: readText(data) });
+      } else {
+        used += size;
+        onEvent({ kind: "binary", data });
+      }
+    }
+    return at;
   }
 
   /** Reads as much of a header as there is; opens the frame once it is whole. */
@@ -182,27 +245,23 @@ export class WebSocketDecoder {
       opcode,
       fin: (header[0]! & FIN) !== 0,
       left: length,
-      maskAt: size - 4,
-      seen: 0,
+      mask: uint32At(header, size - 4),
     };
   }
 
   /** Reads as much of the payload as there is; tells what it completes. */
   #readPayload(
+    frame: OpenFrame,
     chunk: Uint8Array,
     at: number,
     onEvent: (event: WebSocketEvent) => void,
   ): number {
-    const frame = this.#frame!;
     const size = Math.min(frame.left, chunk.length - at);
     const buffer = frame.opcode < CLOSE ? this.#data : this.#control;
     const store = buffer.reserve(size);
-    const header = this.#header;
-    for (let i = 0; i < size; i++) {
-      store[buffer.size + i] = chunk[at + i]! ^ header[frame.maskAt + ((frame.seen + i) & 3)]!;
-    }
+    unmask(chunk, at, size, frame.mask, store, buffer.size);
     buffer.size += size;
-    frame.seen += size;
+    frame.mask = rotate(frame.mask, size);
     frame.left -= size;
     if (frame.left === 0) {
       this.#frame = null;
@@ -217,9 +276,7 @@ export class WebSocketDecoder {
     const isText = this.#message === TEXT;
     this.#message = null;
     if (!isText) return onEvent({ kind: "binary", data });
-    const text = decodeUtf8(data);
-    if (text === null) throw new Violation(CLOSE_CODE.badPayload, "text that is not UTF-8");
-    onEvent({ kind: "text", text });
+    onEvent({ kind: "text", text: readText(data) });
   }
 
   #tellControl(opcode: number, onEvent: (event: WebSocketEvent) => void): void {
@@ -234,6 +291,59 @@ export class WebSocketDecoder {
     this.#over = true;
     onEvent({ kind: "close", code, reason });
   }
+}
+
+/** The text of a message. */
+function readText(data: Uint8Array): string {
+  const text = decodeUtf8(data);
+  if (text === null) throw new Violation(CLOSE_CODE.badPayload, "text that is not UTF-8");
+  return text;
+}
+
+/**
+ * Copies bytes of a payload, unmasked.
+ *
+ * @param mask Four bytes, the first of which belongs to the first of the payload.
+ */
+function unmask(
+  from: Uint8Array,
+  at: number,
+  size: number,
+  mask: number,
+  to: Bytes,
+  start: number,
+): void {
+  let i = 0;
+  if (size >= SHORT) {
+    to.set(from.subarray(at, at + size), start);
+    const head = -(to.byteOffset + start) & 3; // Words are aligned.
+    for (; i < head; i++) to[start + i]! ^= mask >>> (24 - 8 * i);
+    const words = new Int32Array(to.buffer, to.byteOffset + start + head, (size - head) >> 2);
+    const turned = rotate(mask, head);
+    const word = IS_LITTLE_ENDIAN ? swap(turned) : turned;
+    for (let j = 0; j < words.length; j++) words[j]! ^= word;
+    i += 4 * words.length;
+    for (let shift = 24; i < size; i++, shift -= 8) to[start + i]! ^= turned >>> shift;
+    return;
+  }
+  for (const whole = size & ~3; i < whole; i += 4) {
+    to[start + i] = from[at + i]! ^ mask >>> 24;
+    to[start + i + 1] = from[at + i + 1]! ^ mask >>> 16;
+    to[start + i + 2] = from[at + i + 2]! ^ mask >>> 8;
+    to[start + i + 3] = from[at + i + 3]! ^ mask;
+  }
+  for (let shift = 24; i < size; i++, shift -= 8) to[start + i] = from[at + i]! ^ mask >>> shift;
+}
+
+/** The mask as it stands after so many bytes. */
+function rotate(mask: number, bytes: number): number {
+  const bits = 8 * (bytes & 3);
+  return bits === 0 ? mask : mask << bits | mask >>> (32 - bits);
+}
+
+/** The same four bytes in the other order. */
+function swap(word: number): number {
+  return word << 24 | (word & 0xff00) << 8 | word >>> 8 & 0xff00 | word >>> 24;
 }
 
 /** Checks all that the first two bytes say. */
@@ -273,16 +383,49 @@ function protocol(what: string): Violation {
   return new Violation(CLOSE_CODE.protocolError, `it sent ${what}`);
 }
 
-/** Puts a frame together, unmasked, as servers send it. Owned by the caller. */
-function encodeServerFrame(opcode: number, payload: Uint8Array): Bytes {
+/** How long the header of a frame is that has no mask. */
+function serverHeaderSize(payload: number): number {
+  return payload < LENGTH_16 ? 2 : payload <= 0xffff ? 4 : 10;
+}
+
+/** Puts a frame together, unmasked, as servers send it. */
+function writeServerFrame(opcode: number, payload: Uint8Array, to: Bytes, at: number): void {
   const { length } = payload;
-  const extra = length < LENGTH_16 ? 0 : length <= 0xffff ? 2 : 8;
-  const frame = new Uint8Array(2 + extra + length);
-  frame[0] = FIN | opcode;
-  frame[1] = extra === 0 ? length : extra === 2 ? LENGTH_16 : LENGTH_64;
-  for (let i = 1 + extra, rest = length; i > 1; i--, rest = Math.floor(rest / 256)) frame[i] = rest;
-  frame.set(payload, 2 + extra);
+  const header = serverHeaderSize(length);
+  to[at] = FIN | opcode;
+  to[at + 1] = header === 2 ? length : header === 4 ? LENGTH_16 : LENGTH_64;
+  for (let i = header - 1, rest = length; i > 1; i--, rest = Math.floor(rest / 256)) {
+    to[at + i] = rest;
+  }
+  to.set(payload, at + header);
+}
+
+/** A frame as servers send it. Owned by the caller. */
+function encodeServerFrame(opcode: number, payload: Uint8Array): Bytes {
+  const frame = new Uint8Array(messageSize(payload));
+  writeServerFrame(opcode, payload, frame, 0);
   return frame;
+}
+
+/** How many bytes a message takes, as servers send it. */
+export function messageSize(payload: Uint8Array): number {
+  return serverHeaderSize(payload.length) + payload.length;
+}
+
+/**
+ * Writes a message, as servers send it.
+ *
+ * @param kind Of text, the payload is its UTF-8.
+ * @param to Has room for {@linkcode messageSize} bytes.
+ * @param at Where the message begins.
+ */
+export function writeMessage(
+  kind: "text" | "binary",
+  payload: Uint8Array,
+  to: Bytes,
+  at: number,
+): void {
+  writeServerFrame(kind === "text" ? TEXT : BINARY, payload, to, at);
 }
 
 /** A text message, as servers send it. */

@@ -170,9 +170,10 @@ export class ControlPlane {
   // ── inputs ────────────────────────────────────────────────────────────────
 
   /** A link has come up. */
-  linkUp(link: LinkId, settings: LinkSettings, now: number): void {
+  linkUp(link: LinkId, settings: LinkSettings, choosesFormat: boolean, now: number): void {
     const meters = newMeters(settings.limits ?? {}, this.#burst, now);
     const neighbour = new Neighbour(link, settings, meters, now);
+    neighbour.choosesFormat = choosesFormat;
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);
     this.#links.up(neighbour, now);

@@ -169,7 +169,7 @@ export class DataPlane {
   #trailer({ trailer }: Packet, { cost, origin }: Destination): NonNullable<Packet["trailer"]> {
     const known = trailer !== null && trailer.hops > 0;
     const hops = known
-      ? Math.min(trailer.hops - 1, 2 * cost + 16)
+      ? Math.min(trailer.hops - 1, maxHops(cost))
       : Math.min(MAX_HOPS, 2 * cost + 8);
     if (trailer !== null && trailer.counter !== 0) return { ...trailer, hops };
     // Where others speak for the destination, they may disagree, and packets go round.
@@ -238,8 +238,13 @@ export class DataPlane {
   }
 }
 
+/** The highest hop limit that a packet is sent on with, over so long a way. */
+export function maxHops(cost: number): number {
+  return 2 * cost + 16;
+}
+
 /** Whether a neighbour may send a packet, as far as that is a matter of policy. */
-function mayBring(neighbour: Neighbour, { src, dst, srv }: Packet): boolean {
+export function mayBring(neighbour: Neighbour, { src, dst, srv }: Packet): boolean {
   const { rules, address } = neighbour;
   if (rules.stub && address !== "" && src !== "" && src !== address) return false;
   if (dst === "") return true; // Each copy is looked at.

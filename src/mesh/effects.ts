@@ -88,6 +88,8 @@ export type Effect =
   | { readonly kind: "route"; readonly route: RouteInfo; readonly held?: true }
   /** Tell that a service changed. */
   | { readonly kind: "service"; readonly service: ServiceInfo }
+  /** Say to this link's channel whether its peer reads packets in bytes. */
+  | { readonly kind: "format"; readonly link: LinkId; readonly binary: boolean }
   /** Close this link: it is of no use any more. The mesh has forgotten it already. */
   | { readonly kind: "close"; readonly link: LinkId; readonly error: AlnError }
   /** Tell that two routers use this address. */

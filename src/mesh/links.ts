@@ -174,6 +174,7 @@ export class Links {
       neighbour.forget();
       neighbour.session = "";
     }
+    this.#setBinary(neighbour, false);
     this.#border.welcome(neighbour, now);
   }
 
@@ -214,7 +215,7 @@ export class Links {
     neighbour.helloAt = now;
     neighbour.queries++;
     const data = encodeHello({
-      caps: OUR_CAPS,
+      caps: OUR_CAPS | (neighbour.choosesFormat ? CAP.binary : 0),
       address: identity.address,
       instance: identity.origin >>> 0,
       session: neighbour.ownSession,
@@ -269,6 +270,7 @@ export class Links {
     neighbour.router = neighbour.link;
     neighbour.takesTrailers = (hello.caps & CAP.hops) !== 0;
     neighbour.takesDigests = (hello.caps & CAP.digest) !== 0;
+    this.#setBinary(neighbour, (hello.caps & CAP.binary) !== 0);
     neighbour.hidesServices = (hello.role & ROLE.selective) !== 0;
     neighbour.maxFrame = Math.max(
       MIN_LINK_FRAME,
@@ -285,6 +287,14 @@ export class Links {
     const isSame = () => neighbour.kind === "modern" && neighbour.welcomes === welcome;
     this.#watch(neighbour, isSame, now + PING_AFTER);
     this.#digestLater(neighbour, isSame, now);
+  }
+
+  /** What is sent to a neighbour from now on is bytes, or text as for old peers. */
+  #setBinary(neighbour: Neighbour, takes: boolean): void {
+    const binary = takes && neighbour.choosesFormat;
+    if (binary === neighbour.takesBinary) return;
+    neighbour.takesBinary = binary;
+    this.#core.emit({ kind: "format", link: neighbour.link, binary });
   }
 
   /** Says hello again until it is known that the neighbour hears us. */

@@ -23,6 +23,7 @@ import type {
 } from "./effects.ts";
 import type { Ledger } from "./ledger.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
+import { type Passage, passage } from "./passage.ts";
 import { isProxied } from "./sequence.ts";
 import type { Destination } from "./state.ts";
 
@@ -49,6 +50,7 @@ export class Mesh {
   readonly #control: ControlPlane;
   readonly #data: DataPlane;
   #effects: Effect[] = [];
+  #epoch: number = 0;
 
   /**
    * Constructs a new instance.
@@ -79,26 +81,43 @@ export class Mesh {
     return this.#control.core.identity.address;
   }
 
+  /**
+   * Changes with every input but packets of applications: as long as it is the same, so is what
+   * {@linkcode Mesh.passage} has said.
+   */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   // ── inputs ────────────────────────────────────────────────────────────────
 
   /**
    * A link has come up.
    *
+   * @param choosesFormat Whether its channel sends text or bytes as it is told, and reads both.
    * @throws {TypeError} If a filter of its policy is none; then it has not.
    */
-  linkUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
-    this.#control.linkUp(link, settings, now);
+  linkUp(
+    link: LinkId,
+    now: number,
+    settings: LinkSettings = {},
+    choosesFormat: boolean = false,
+  ): Effect[] {
+    this.#epoch++;
+    this.#control.linkUp(link, settings, choosesFormat, now);
     return this.#take();
   }
 
   /** A link has gone down: closed, failed, or it cannot even carry routes. */
   linkDown(link: LinkId, now: number): Effect[] {
+    this.#epoch++;
     this.#control.linkDown(link, now);
     return this.#take();
   }
 
   /** We are about to leave: neighbours of our kind are told, and need not notice. */
   leave(now: number): Effect[] {
+    this.#epoch++;
     this.#control.leave(now);
     return this.#take();
   }
@@ -113,13 +132,26 @@ export class Mesh {
     if (neighbour === undefined) return [];
     neighbour.heardAt = now;
     neighbour.heard++;
-    if (packet.net !== 0) this.#control.receive(neighbour, packet, now);
-    else if (this.#control.bears(neighbour, packet, now)) this.#data.carry(packet, neighbour, now);
+    if (packet.net !== 0) {
+      this.#epoch++;
+      this.#control.receive(neighbour, packet, now);
+    } else if (this.#control.bears(neighbour, packet, now)) {
+      this.#data.carry(packet, neighbour, now);
+    }
     return this.#take();
+  }
+
+  /** Packets have come in that {@linkcode Mesh.passage} let go on unread. */
+  passed(link: LinkId, count: number, now: number): void {
+    const neighbour = this.#control.core.neighbours.get(link);
+    if (neighbour === undefined) return;
+    neighbour.heardAt = now;
+    neighbour.heard += count;
   }
 
   /** Something has come in that is no packet: it is told, but no flood of it. */
   unreadable(link: LinkId, error: AlnError, now: number): Effect[] {
+    this.#epoch++;
     const neighbour = this.#control.core.neighbours.get(link);
     if (neighbour !== undefined) this.#control.unreadable(neighbour, error, now);
     return this.#take();
@@ -145,12 +177,14 @@ export class Mesh {
 
   /** Offers a service of our own at a capacity in 1-65535; 0 withdraws it. */
   offer(service: string, capacity: number, now: number): Effect[] {
+    this.#epoch++;
     this.#control.offer(service, capacity, now);
     return this.#take();
   }
 
   /** Time has passed. */
   tick(now: number): Effect[] {
+    this.#epoch++;
     this.#control.tick(now);
     return this.#take();
   }
@@ -206,6 +240,11 @@ export class Mesh {
     if (selected === null) return newest !== 0 ? "own" : "unknown"; // As long as it is looked for.
     if (!isProxied(origin)) return "own";
     return selected.kind === "legacy" && selected.address === address ? "old" : "unknown";
+  }
+
+  /** How packets like one that has been carried just now may go on unread; see {@linkcode passage}. */
+  passage(link: LinkId, packet: Packet): Passage | null {
+    return passage(this.#control.core, link, packet);
   }
 
   /** Every instance of every service that can be used now, own ones included. */

@@ -231,6 +231,10 @@ export class Neighbour {
   takesTrailers: boolean = false;
   /** Whether it compares digests. */
   takesDigests: boolean = false;
+  /** Whether the link's channel chooses between text and bytes, and reads both. */
+  choosesFormat: boolean = false;
+  /** Whether its channel has been told that it reads packets in bytes. */
+  takesBinary: boolean = false;
   /** Whether it keeps services from us. */
   hidesServices: boolean = false;
   /** Largest link frame that it takes, in bytes of data. */

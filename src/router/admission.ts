@@ -173,6 +173,11 @@ export class Admission {
     this.#identity = identity ?? false;
   }
 
+  /** Whether the neighbour is in. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
   // ── inputs ────────────────────────────────────────────────────────────────
 
   /** Begins: without a key, the neighbour is in at once. */

@@ -43,6 +43,7 @@ import {
   passes,
 } from "./link_options.ts";
 import { LinkCounters, type RouterStats } from "./stats.ts";
+import { type Exit, Transit } from "./transit.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -240,7 +241,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         ),
       up: () => {
         this.#links.set(link.id, link);
-        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options));
+        const choosesFormat = channel.peerReadsBinary !== undefined;
+        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options, choosesFormat));
       },
       receive: (packet) => {
         if (this.#closing || !this.#links.has(link.id)) return;
@@ -269,6 +271,16 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       admission.receive(packet);
     };
     channel.onClose = (reason) => this.#detach(link, admission.closed(reason), true);
+    if ("carrier" in channel) {
+      channel.carrier = new Transit(this.#mesh, link.id, {
+        isIdle: () => !this.#acting && this.#closing === null && admission.isOpen,
+        exit: (to) => this.#exit(to),
+        carried: (count) => {
+          counters.packetsIn += count;
+          this.#mesh.passed(link.id, count, this.#clock.now());
+        },
+      });
+    }
     admission.start(); // Last: the channel may answer, or close, before its send() returns.
   }
 
@@ -288,6 +300,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     admission.end();
     const forget = () => channel.onClose = channel.onDrop = null;
     channel.onPacket = null;
+    if (channel.carrier) channel.carrier = null;
     if (closed) forget();
     else channel.onClose = forget;
     this.#news.push(() => this.dispatchEvent(new ChannelEvent(channel, false, reason)));
@@ -618,6 +631,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
         return;
+      case "format":
+        return this.#links.get(effect.link)?.channel.peerReadsBinary?.(effect.binary);
       case "close": {
         const link = this.#links.get(effect.link);
         if (link === undefined) return;
@@ -630,6 +645,13 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       case "service":
         this.#news.push(() => this.#tellService(effect.service));
     }
+  }
+
+  /** The way out over a link for frames that are not read. */
+  #exit(id: LinkId): Exit | null {
+    const link = this.#links.get(id);
+    if (link === undefined || link.gate || !link.channel.outlet) return null;
+    return { outlet: link.channel.outlet, counters: link.counters };
   }
 
   /** Gives a packet to a channel; says why if it does not take it. */

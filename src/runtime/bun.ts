@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
+import type { ByteTransport, TransportSink } from "../channel/transport.ts";
 import { ChannelError } from "../errors.ts";
 import { acceptChannel, type Listener, type TcpAddress } from "./sockets.ts";
 
@@ -23,8 +23,6 @@ interface BunSocket {
   write(chunk: Uint8Array): number;
   shutdown(): void;
   terminate(): void;
-  pause(): void;
-  resume(): void;
   setNoDelay(on: boolean): void;
 }
 
@@ -65,7 +63,7 @@ export function listenTcp(
       hostname,
       port,
       allowHalfOpen: true,
-      socket: handlers((duplex) => acceptChannel(new TcpChannel(duplex, options), onChannel)),
+      socket: handlers((transport) => acceptChannel(new TcpChannel(transport, options), onChannel)),
     });
     const close = () => {
       server.stop();
@@ -80,83 +78,92 @@ export function listenTcp(
 }
 
 /** Handlers that make a {@linkcode Connection} of each socket. */
-function handlers(onOpen: (duplex: ByteDuplex) => void): BunHandlers {
+function handlers(onOpen: (transport: ByteTransport) => void): BunHandlers {
   return {
     open(socket) {
       socket.setNoDelay(true); // A packet is whole: nothing to wait for.
       socket.data = new Connection(socket);
-      onOpen(socket.data.duplex);
+      onOpen(socket.data);
     },
-    data: (socket, chunk) => socket.data.receive(chunk),
+    data: (socket, chunk) => socket.data.received(chunk),
     drain: (socket) => socket.data.drained(),
-    end: (socket) => socket.data.end(),
-    close: (socket, error) => socket.data.close(error),
-    error: (socket, error) => socket.data.close(error),
+    end: (socket) => socket.data.ended(),
+    close: (socket, error) => socket.data.closed(error),
+    error: (socket, error) => socket.data.closed(error),
   };
 }
 
-/** One socket as Web Streams, whose two directions end one by one. */
-class Connection {
-  readonly duplex: ByteDuplex;
+/** One socket as a transport, whose two directions end one by one. */
+class Connection implements ByteTransport {
   readonly #socket: BunSocket;
-  #reading!: ReadableStreamDefaultController<Uint8Array>;
-  #readable: boolean = true;
+  #sink!: TransportSink<Uint8Array>;
   #open: boolean = true;
-  #release: () => void = () => {};
+  /** What the socket has not taken yet, and who waits for that. */
+  #rest: { chunk: Uint8Array; resolve: () => void; reject: (reason: unknown) => void } | null =
+    null;
 
   constructor(socket: BunSocket) {
     this.#socket = socket;
-    const terminate = () => {
-      this.#readable = false;
-      socket.terminate();
-    };
-    this.duplex = {
-      readable: new ReadableStream<Uint8Array>({
-        start: (controller) => void (this.#reading = controller),
-        pull: () => this.#open ? socket.resume() : undefined,
-        cancel: terminate,
-      }),
-      writable: new WritableStream<Uint8Array>({
-        // Not `abort` of the sink, which waits for a write that may never end.
-        start: (controller) => controller.signal.addEventListener("abort", terminate),
-        write: (chunk) => this.#write(chunk),
-        close: () => this.#open ? socket.shutdown() : undefined,
-      }),
-    };
   }
 
-  receive(chunk: Uint8Array): void {
-    if (!this.#readable) return;
-    this.#reading.enqueue(chunk);
-    if ((this.#reading.desiredSize ?? 0) <= 0) this.#socket.pause();
+  /** What the socket has taken, the system has. */
+  get copies(): boolean {
+    return true;
   }
 
+  start(sink: TransportSink<Uint8Array>): void {
+    this.#sink = sink;
+  }
+
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    const rest = this.#send(chunk);
+    if (rest.length === 0) return undefined;
+    return new Promise((resolve, reject) => this.#rest = { chunk: rest, resolve, reject });
+  }
+
+  end(): Promise<void> {
+    if (this.#open) this.#socket.shutdown();
+    return Promise.resolve();
+  }
+
+  abort(): void {
+    this.#socket.terminate();
+  }
+
+  /** Bytes have come, which are ours. */
+  received(chunk: Uint8Array): void {
+    this.#sink.receive(chunk);
+  }
+
+  /** There is room again, or nothing is taken any more. */
   drained(): void {
-    this.#release();
+    const waiting = this.#rest;
+    if (waiting === null) return;
+    try {
+      waiting.chunk = this.#send(waiting.chunk);
+      if (waiting.chunk.length > 0) return;
+      waiting.resolve();
+    } catch (error) {
+      waiting.reject(error);
+    }
+    this.#rest = null;
   }
 
-  end(): void {
-    if (this.#readable) this.#reading.close();
-    this.#readable = false;
+  ended(): void {
+    this.#sink.ended();
   }
 
-  close(error?: Error): void {
+  closed(error?: Error): void {
     this.#open = false;
-    this.#release();
-    if (error && this.#readable) {
-      this.#readable = false;
-      this.#reading.error(error);
-    }
-    this.end();
+    if (error) this.#sink.failed(error);
+    this.drained();
+    this.#sink.ended();
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    for (let rest = chunk;;) {
-      const taken = this.#open ? this.#socket.write(rest) : -1;
-      if (taken < 0) throw new ChannelError("ERR_CHANNEL_CLOSED", "Cannot write: it is closed");
-      if (taken === rest.length) return;
-      rest = rest.subarray(taken);
-      await new Promise<void>((resolve) => this.#release = resolve);
-    }
+  /** Writes what the socket takes; returns what it does not. */
+  #send(chunk: Uint8Array): Uint8Array {
+    const taken = this.#open ? this.#socket.write(chunk) : -1;
+    if (taken < 0) throw new ChannelError("ERR_CHANNEL_CLOSED", "Cannot write: it is closed");
+    return chunk.subarray(taken); // Two arguments, an offset, would meet a bug of Bun's.
   }
 }

@@ -28,10 +28,11 @@
  * @module
  */
 
-import type { ByteDuplex } from "../channel/channel.ts";
 import type { StreamChannelOptions } from "../channel/stream_channel.ts";
 import { TcpChannel } from "../channel/tcp_channel.ts";
+import type { ByteTransport, TransportSink } from "../channel/transport.ts";
 import { WebSocketChannel, type WebSocketChannelOptions } from "../channel/websocket_channel.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 import { acceptChannel, type Listener, type TcpAddress } from "./sockets.ts";
 
 export { connectTls, listenTls } from "./node_sockets.ts";
@@ -61,12 +62,6 @@ declare const Deno: {
   listen(options: TcpAddress): DenoListener;
   upgradeWebSocket(request: Request): { response: Response; socket: WebSocket };
 };
-
-/** Read at once at most, in bytes. */
-const READ_SIZE = 1 << 16;
-
-/** Chunks below it are copied out of the read buffer, larger ones take it with them, in bytes. */
-const COPY_LIMIT = 1 << 13;
 
 /** How long to wait when the system cannot accept, for want of descriptors say, in ms. */
 const ACCEPT_RETRY = 100;
@@ -148,7 +143,7 @@ export function upgradeWebSocket(
 /** Makes a connection a channel. */
 function own(conn: DenoConn, options: StreamChannelOptions): TcpChannel {
   conn.setNoDelay(true); // A packet is whole: nothing to wait for.
-  return new TcpChannel(duplex(conn), options);
+  return new TcpChannel(new ConnTransport(conn), options);
 }
 
 function accept(
@@ -188,54 +183,63 @@ function accept(
 }
 
 /**
- * A connection as Web Streams whose two directions end one by one: the connection's own streams
+ * A connection as a transport whose two directions end one by one: the connection's own streams
  * close it whole as soon as either ends, which the peer may see as a reset.
  */
-function duplex(conn: DenoConn): ByteDuplex {
-  let directions = 2;
-  let open = true;
-  const close = () => {
-    if (open) conn.close();
-    open = false;
-  };
-  const ended = () => --directions === 0 && close();
-  let buffer = new Uint8Array(READ_SIZE);
+class ConnTransport implements ByteTransport {
+  readonly #conn: DenoConn;
+  #directions: number = 2;
+  #open: boolean = true;
 
-  const readable = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const size = await conn.read(buffer);
-        if (size === null) {
-          controller.close();
-          ended();
-        } else if (size < COPY_LIMIT) {
-          controller.enqueue(buffer.slice(0, size));
-        } else {
-          controller.enqueue(buffer.subarray(0, size));
-          buffer = new Uint8Array(READ_SIZE);
-        }
-      } catch (error) {
-        close();
-        throw error;
-      }
-    },
-    cancel: close,
-  }, { highWaterMark: 0 });
-  const writable = new WritableStream<Uint8Array>({
-    start(controller) {
-      // Not `abort` of the sink, which waits for a write that may never end.
-      controller.signal.addEventListener("abort", close);
-    },
-    async write(chunk) {
-      for (let sent = 0; sent < chunk.length;) sent += await conn.write(chunk.subarray(sent));
-    },
-    async close() {
-      try {
-        await conn.closeWrite();
-      } finally {
-        ended();
-      }
-    },
-  });
-  return { readable, writable };
+  constructor(conn: DenoConn) {
+    this.#conn = conn;
+  }
+
+  /** A write is done when the system has all of it. */
+  get copies(): boolean {
+    return true;
+  }
+
+  start(sink: TransportSink<Uint8Array>): void {
+    this.#read(sink).catch((error) => {
+      this.#close();
+      sink.failed(error);
+    });
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#conn.write(chunk).then((size) =>
+      size < chunk.length ? this.write(chunk.subarray(size)) : undefined
+    );
+  }
+
+  async end(): Promise<void> {
+    try {
+      await this.#conn.closeWrite();
+    } finally {
+      this.#ended();
+    }
+  }
+
+  abort(): void {
+    this.#close();
+  }
+
+  async #read(sink: TransportSink<Uint8Array>): Promise<void> {
+    const buffer = new ReadBuffer();
+    for (let size; (size = await this.#conn.read(buffer.room)) !== null;) {
+      sink.receive(buffer.take(size));
+    }
+    this.#ended();
+    sink.ended();
+  }
+
+  #ended(): void {
+    if (--this.#directions === 0) this.#close();
+  }
+
+  #close(): void {
+    if (this.#open) this.#conn.close();
+    this.#open = false;
+  }
 }

@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { ServerWebSocketChannel } from "../channel/server_websocket_channel.ts";
-import { type NodeSocketLike, nodeSocketStreams } from "../channel/tcp_channel.ts";
+import { type NodeSocketLike, NodeSocketTransport } from "../channel/tcp_channel.ts";
 import type { WebSocketChannelOptions } from "../channel/websocket_channel.ts";
 import { decodeBase64, encodeBase64 } from "../wire/base64.ts";
 import { encodeUtf8 } from "../wire/bytes.ts";
@@ -121,9 +121,9 @@ export async function listenWebSocket(
       if (socket.destroyed) return;
       if (!open) return refuse(socket, new Refusal(503, "This is closing"));
       socket.write(reply);
-      const duplex = nodeSocketStreams(socket as unknown as NodeSocketLike);
+      const transport = new NodeSocketTransport(socket as unknown as NodeSocketLike);
       socket.off("error", onError);
-      const channel = new ServerWebSocketChannel(duplex, head, options);
+      const channel = new ServerWebSocketChannel(transport, head, options);
       acceptChannel(channel, (accepted) => onChannel(accepted, link), peerCertificate(socket));
     }, (error) => {
       // What else verify() throws is not for the client.

@@ -1,6 +1,6 @@
 /**
  * Reading and writing big-endian fields with every range checked: the only `DataView` here. For
- * those who check ranges themselves, there are two functions without one.
+ * those who check ranges themselves, there are a few functions without one.
  *
  * @module
  */
@@ -58,6 +58,43 @@ export function uint16At(bytes: Uint8Array, at: number): number {
 /** The u32 at an offset, with the range checked by the caller. */
 export function uint32At(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | uint16At(bytes, at + 2)) >>> 0;
+}
+
+/** Writes a u16 at an offset, with both ranges checked by the caller. */
+export function setUint16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+/** Writes a u32 at an offset, with both ranges checked by the caller. */
+export function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+/**
+ * Writes a name: `length: u8 | UTF-8`.
+ *
+ * @param text At most 255 bytes in UTF-8.
+ * @param bytes Room for three bytes a UTF-16 unit, and one.
+ * @returns Where it ends.
+ */
+export function setName(bytes: Uint8Array, at: number, text: string): number {
+  const { length } = text;
+  const start = at + 1;
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) {
+      const { written } = encoder.encodeInto(text, bytes.subarray(start));
+      bytes[at] = written;
+      return start + written;
+    }
+    bytes[start + i] = unit;
+  }
+  bytes[at] = length;
+  return start + length;
 }
 
 /**

@@ -10,9 +10,13 @@ const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** The checksum of the bytes, as an unsigned 32-bit number. */
-export function crc32(bytes: Uint8Array): number {
-  let crc = 0xffff_ffff;
+/**
+ * The checksum of the bytes, as an unsigned 32-bit number.
+ *
+ * @param before The checksum of what is before them.
+ */
+export function crc32(bytes: Uint8Array, before: number = 0): number {
+  let crc = before ^ 0xffff_ffff;
   for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ TABLE[(crc ^ bytes[i]!) & 0xff]!;
   return (crc ^ 0xffff_ffff) >>> 0;
 }

@@ -36,6 +36,8 @@ export const CAP = {
   deflate: 512,
   /** Compares digests of tables. */
   digest: 1024,
+  /** Reads packets in binary messages on this link, where it may send text. */
+  binary: 2048,
 } as const;
 
 /** Bits of {@linkcode Hello.role}: what a router is to its neighbours. */

@@ -11,6 +11,7 @@ import {
   type EncodeOptions,
   encodePacket,
   type PacketFields,
+  readSoundPacket,
 } from "./packet_codec.ts";
 import { decodePacketJson, encodePacketJson } from "./packet_json.ts";
 import { decodeLeniently } from "./repair.ts";
@@ -154,7 +155,7 @@ export class Packet implements PacketFields {
    * @throws {PacketError} If they are not a packet.
    */
   static fromBinary(bytes: Uint8Array, options: DecodeOptions = {}): Packet {
-    return new Packet(options.repair === false ? decodePacket(bytes) : decodeLeniently(bytes));
+    return decodePart(bytes, 0, bytes.length, options.repair ?? true);
   }
 
   /**
@@ -165,6 +166,24 @@ export class Packet implements PacketFields {
   static fromJson(text: string): Packet {
     return new Packet(decodePacketJson(text));
   }
+}
+
+/**
+ * Decodes the packet that is part of these bytes, as {@linkcode Packet.fromBinary} does.
+ *
+ * @param start Where it begins; where it stands in errors is counted from here.
+ * @param end Where it ends.
+ */
+export function decodePart(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  repair: boolean,
+): Packet {
+  const packet = new Packet();
+  if (readSoundPacket(packet, bytes, start, end)) return packet;
+  const part = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+  return new Packet(repair ? decodeLeniently(part) : decodePacket(part));
 }
 
 function toBytes(value: PacketData | null | undefined): Uint8Array {

@@ -24,15 +24,28 @@ import { PacketError } from "../errors.ts";
 import {
   ByteReader,
   type Bytes,
-  ByteWriter,
+  decodeUtf8,
   type LengthUnit,
   NO_BYTES,
+  setName,
+  setUint16,
+  setUint32,
+  uint16At,
+  uint32At,
   utf8Size,
 } from "./bytes.ts";
 import { decodeControlWord, encodeControlWord, FLAG } from "./control_flags.ts";
 import { crc32 } from "./crc32.ts";
 import { MAX_DATA_SIZE, MAX_NAME_SIZE } from "./limits.ts";
-import { checkTrailer, decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
+import { NameCache } from "./name_cache.ts";
+import {
+  checkTrailer,
+  decodeTrailer,
+  MAX_TRAILER_SIZE,
+  readTrailer,
+  type Trailer,
+  writeTrailer,
+} from "./trailer.ts";
 
 /** What a packet says. Zero, `""` and no bytes mean that the field is absent. */
 export interface PacketFields {
@@ -73,62 +86,52 @@ export interface EncodeOptions {
 /**
  * Checks that every value fits its field.
  *
+ * @returns The presence bits, the CRC's left out.
  * @throws {PacketError} `ERR_PACKET_FIELD`, naming the field.
  */
-export function checkFields(fields: PacketFields): void {
-  checkNumber("net", fields.net, 0xff);
-  checkName("srv", fields.srv);
-  checkName("src", fields.src);
-  checkName("dst", fields.dst);
-  checkName("nxt", fields.nxt);
-  checkNumber("seq", fields.seq, 0xffff);
-  checkNumber("ack", fields.ack, 0xffff_ffff);
-  checkNumber("ctx", fields.ctx, 0xffff);
-  checkNumber("typ", fields.typ, 0xff);
-  if (!(fields.data instanceof Uint8Array)) throw badField("data", "it is not bytes");
-  const size = fields.data.length;
+export function checkFields(fields: PacketFields): number {
+  const { net, srv, src, dst, nxt, seq, ack, ctx, typ, data, trailer } = fields;
+  let flags = 0;
+  if (checkNumber("net", net, 0xff) !== 0) flags |= FLAG.net;
+  if (checkName("srv", srv) !== "") flags |= FLAG.srv;
+  if (checkName("src", src) !== "") flags |= FLAG.src;
+  if (checkName("dst", dst) !== "") flags |= FLAG.dst;
+  if (checkName("nxt", nxt) !== "") flags |= FLAG.nxt;
+  if (checkNumber("seq", seq, 0xffff) !== 0) flags |= FLAG.seq;
+  if (checkNumber("ack", ack, 0xffff_ffff) !== 0) flags |= FLAG.ack;
+  if (checkNumber("ctx", ctx, 0xffff) !== 0) flags |= FLAG.ctx;
+  if (checkNumber("typ", typ, 0xff) !== 0) flags |= FLAG.typ;
+  if (!(data instanceof Uint8Array)) throw badField("data", "it is not bytes");
+  const size = data.length;
   if (size > MAX_DATA_SIZE) {
     throw badField("data", `it has ${size} bytes, more than ${MAX_DATA_SIZE}`);
   }
-  if (fields.trailer) checkTrailer(fields.trailer);
+  if (size > 0) flags |= FLAG.data;
+  if (trailer) checkTrailer(trailer);
+  return flags;
 }
 
-function checkNumber(key: string, value: unknown, max: number): void {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > max) {
-    // Only numbers are shown: a hostile peer's array or object may have no text, or too much.
-    const shown = typeof value === "number" ? value : `a value of type ${typeof value}`;
-    throw badField(key, `${shown} is not an integer in 0-${max}`);
-  }
+function checkNumber(key: string, value: number, max: number): number {
+  // An integer that fits is what it is as a u32.
+  if (typeof value === "number" && value >>> 0 === value && value <= max) return value;
+  // Only numbers are shown: a hostile peer's array or object may have no text, or too much.
+  const shown = typeof value === "number" ? value : `a value of type ${typeof value}`;
+  throw badField(key, `${shown} is not an integer in 0-${max}`);
 }
 
-function checkName(key: string, value: unknown): void {
+function checkName(key: string, value: string): string {
   if (typeof value !== "string") throw badField(key, "it is not a string");
-  if (value.length * 3 <= MAX_NAME_SIZE) return; // No UTF-16 unit takes more than 3 bytes.
+  if (value.length * 3 <= MAX_NAME_SIZE) return value; // No UTF-16 unit takes more than 3 bytes.
   const size = utf8Size(value);
   if (size > MAX_NAME_SIZE) {
     throw badField(key, `it takes ${size} bytes, more than ${MAX_NAME_SIZE}`);
   }
+  return value;
 }
 
 /** The error for a value that does not fit its field. */
 export function badField(key: string, why: string): PacketError {
   return new PacketError("ERR_PACKET_FIELD", `Cannot accept ${key}: ${why}`);
-}
-
-/** The presence bits of these fields, the CRC's left out. */
-export function presenceFlags(fields: PacketFields): number {
-  let flags = 0;
-  if (fields.net) flags |= FLAG.net;
-  if (fields.srv) flags |= FLAG.srv;
-  if (fields.src) flags |= FLAG.src;
-  if (fields.dst) flags |= FLAG.dst;
-  if (fields.nxt) flags |= FLAG.nxt;
-  if (fields.seq) flags |= FLAG.seq;
-  if (fields.ack) flags |= FLAG.ack;
-  if (fields.ctx) flags |= FLAG.ctx;
-  if (fields.typ) flags |= FLAG.typ;
-  if (fields.data.length > 0) flags |= FLAG.data;
-  return flags;
 }
 
 /**
@@ -146,24 +149,197 @@ export function presenceFlags(fields: PacketFields): number {
  * ```
  */
 export function encodePacket(fields: PacketFields, options: EncodeOptions = {}): Bytes {
-  checkFields(fields);
+  const flags = checkFields(fields) | (options.crc ? FLAG.crc : 0);
   const { data } = fields;
-  const flags = presenceFlags(fields) | (options.crc ? FLAG.crc : 0);
-  const writer = new ByteWriter(64 + data.length);
-  writer.uint16("control word", encodeControlWord(flags));
-  if (flags & FLAG.net) writer.uint8("net", fields.net);
-  if (flags & FLAG.srv) writer.string8("srv", fields.srv);
-  if (flags & FLAG.src) writer.string8("src", fields.src);
-  if (flags & FLAG.dst) writer.string8("dst", fields.dst);
-  if (flags & FLAG.nxt) writer.string8("nxt", fields.nxt);
-  if (flags & FLAG.seq) writer.uint16("seq", fields.seq);
-  if (flags & FLAG.ack) writer.uint32("ack", fields.ack);
-  if (flags & FLAG.ctx) writer.uint16("ctx", fields.ctx);
-  if (flags & FLAG.typ) writer.uint8("typ", fields.typ);
-  if (flags & FLAG.data) writer.uint16("data size", data.length).bytes(data);
-  if (flags & FLAG.crc) writer.uint32("crc", crc32(writer.written()));
-  if (fields.trailer) writer.bytes(encodeTrailer(fields.trailer));
-  return writer.finish();
+  const head = writeHead(fields, flags, SCRATCH, 0);
+  if (data.length <= SCRATCH.length - MAX_HEAD_SIZE - MAX_TAIL_SIZE) {
+    SCRATCH.set(data, head);
+    const crc = flags & FLAG.crc ? crc32(SCRATCH.subarray(0, head + data.length)) : null;
+    return SCRATCH.slice(0, writeTail(fields, crc, SCRATCH, head + data.length));
+  }
+  const crc = flags & FLAG.crc ? crc32(data, crc32(SCRATCH.subarray(0, head))) : null;
+  const tail = writeTail(fields, crc, SCRATCH, head);
+  const bytes = new Uint8Array(tail + data.length);
+  bytes.set(SCRATCH.subarray(0, head));
+  bytes.set(data, head);
+  bytes.set(SCRATCH.subarray(head, tail), head + data.length);
+  return bytes;
+}
+
+/** Most bytes that {@linkcode writeHead} writes. */
+export const MAX_HEAD_SIZE = 14 + 4 * (1 + MAX_NAME_SIZE);
+
+/** Most bytes that {@linkcode writeTail} writes. */
+export const MAX_TAIL_SIZE = 4 + MAX_TRAILER_SIZE;
+
+/** At most how many bytes {@linkcode writeHead} writes for these fields, which have been checked. */
+export function headBound({ srv, src, dst, nxt }: PacketFields): number {
+  const units = srv.length + src.length + dst.length + nxt.length;
+  return Math.min(MAX_HEAD_SIZE, 18 + 3 * units);
+}
+
+/** Where packets are put together before it is known how long they are. Nothing in it lasts. */
+const SCRATCH: Bytes = new Uint8Array(1 << 12);
+
+/**
+ * Writes what is before the data.
+ *
+ * @param fields Have been checked.
+ * @param flags Presence bits, the CRC's among them.
+ * @param bytes Room for {@linkcode headBound}, to be written over.
+ * @returns Where it ends.
+ */
+export function writeHead(
+  fields: PacketFields,
+  flags: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  setUint16(bytes, at, CONTROL_WORDS[flags]!);
+  at += 2;
+  if (flags & FLAG.net) bytes[at++] = fields.net;
+  if (flags & FLAG.srv) at = setName(bytes, at, fields.srv);
+  if (flags & FLAG.src) at = setName(bytes, at, fields.src);
+  if (flags & FLAG.dst) at = setName(bytes, at, fields.dst);
+  if (flags & FLAG.nxt) at = setName(bytes, at, fields.nxt);
+  if (flags & FLAG.seq) {
+    setUint16(bytes, at, fields.seq);
+    at += 2;
+  }
+  if (flags & FLAG.ack) {
+    setUint32(bytes, at, fields.ack);
+    at += 4;
+  }
+  if (flags & FLAG.ctx) {
+    setUint16(bytes, at, fields.ctx);
+    at += 2;
+  }
+  if (flags & FLAG.typ) bytes[at++] = fields.typ;
+  if (flags & FLAG.data) {
+    setUint16(bytes, at, fields.data.length);
+    at += 2;
+  }
+  return at;
+}
+
+/**
+ * Writes what is behind the data.
+ *
+ * @param crc The checksum of all before it, or `null` if there is to be none.
+ * @param bytes Room for {@linkcode MAX_TAIL_SIZE}, to be written over.
+ * @returns Where it ends.
+ */
+export function writeTail(
+  fields: PacketFields,
+  crc: number | null,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  if (crc !== null) {
+    setUint32(bytes, at, crc);
+    at += 4;
+  }
+  return fields.trailer ? writeTrailer(fields.trailer, bytes, at) : at;
+}
+
+/** The control word for every combination of fields. */
+const CONTROL_WORDS: Uint16Array = Uint16Array.from({ length: 2_048 }, (_, flags) => {
+  return encodeControlWord(flags);
+});
+
+/** The names read last. */
+const NAMES = new NameCache();
+
+/**
+ * Reads a packet that is sound, fits its bytes exactly (a trailer included) and makes no trouble of
+ * any other kind; for all others there is {@linkcode parsePacket}.
+ *
+ * @param packet Set to what it says; `data` is borrowed. Not to be used unless this returns `true`.
+ * @param start Where in the bytes it begins.
+ * @param end Where it ends.
+ */
+export function readSoundPacket(
+  packet: PacketFields,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  let at = start + 2;
+  if (at > end) return false;
+  const word = uint16At(bytes, start);
+  const flags = word & 0x07ff;
+  if (CONTROL_WORDS[flags] !== word) return false;
+  if (flags & FLAG.net) {
+    if (at + 1 > end) return false;
+    packet.net = bytes[at++]!;
+  }
+  let name: string | null;
+  if (flags & FLAG.srv) {
+    if ((name = readName(bytes, at, end)) === null) return false;
+    packet.srv = name;
+    at += 1 + bytes[at]!;
+  }
+  if (flags & FLAG.src) {
+    if ((name = readName(bytes, at, end)) === null) return false;
+    packet.src = name;
+    at += 1 + bytes[at]!;
+  }
+  if (flags & FLAG.dst) {
+    if ((name = readName(bytes, at, end)) === null) return false;
+    packet.dst = name;
+    at += 1 + bytes[at]!;
+  }
+  if (flags & FLAG.nxt) {
+    if ((name = readName(bytes, at, end)) === null) return false;
+    packet.nxt = name;
+    at += 1 + bytes[at]!;
+  }
+  if (flags & FLAG.seq) {
+    if (at + 2 > end) return false;
+    packet.seq = uint16At(bytes, at);
+    at += 2;
+  }
+  if (flags & FLAG.ack) {
+    if (at + 4 > end) return false;
+    packet.ack = uint32At(bytes, at);
+    at += 4;
+  }
+  if (flags & FLAG.ctx) {
+    if (at + 2 > end) return false;
+    packet.ctx = uint16At(bytes, at);
+    at += 2;
+  }
+  if (flags & FLAG.typ) {
+    if (at + 1 > end) return false;
+    packet.typ = bytes[at++]!;
+  }
+  if (flags & FLAG.data) {
+    if (at + 2 > end) return false;
+    const size = uint16At(bytes, at);
+    at += 2;
+    if (at + size > end) return false;
+    // Not subarray(): a Node Buffer's is a Buffer, whose slice() shares its bytes.
+    if (size > 0) packet.data = new Uint8Array(bytes.buffer, bytes.byteOffset + at, size);
+    at += size;
+  }
+  if (flags & FLAG.crc) {
+    if (at + 4 > end || uint32At(bytes, at) !== crc32(bytes.subarray(start, at))) return false;
+    at += 4;
+  }
+  if (at === end) return true;
+  const trailer = readTrailer(bytes, at, end);
+  if (trailer === null) return false;
+  packet.trailer = trailer;
+  return true;
+}
+
+/** The name whose length is here, or `null` if it is cut off or not UTF-8. */
+function readName(bytes: Uint8Array, at: number, end: number): string | null {
+  if (at >= end) return null;
+  const start = at + 1;
+  const stop = start + bytes[at]!;
+  if (stop > end) return null;
+  return NAMES.read(bytes, start, stop) ?? decodeUtf8(bytes.subarray(start, stop));
 }
 
 /** A packet, and how much of the bytes it took. */

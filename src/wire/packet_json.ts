@@ -17,7 +17,7 @@ import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { NO_BYTES } from "./bytes.ts";
 import { encodeControlWord } from "./control_flags.ts";
 import { MAX_JSON_LENGTH } from "./limits.ts";
-import { badField, checkFields, type PacketFields, presenceFlags } from "./packet_codec.ts";
+import { badField, checkFields, type PacketFields } from "./packet_codec.ts";
 import { decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
 
 /** In the order in which they are written. */
@@ -39,10 +39,7 @@ const NUMBERS = ["seq", "ack", "ctx", "typ"] as const;
  * ```
  */
 export function encodePacketJson(fields: PacketFields): string {
-  checkFields(fields);
-  const object: Record<string, string | number> = {
-    cf: encodeControlWord(presenceFlags(fields)),
-  };
+  const object: Record<string, string | number> = { cf: encodeControlWord(checkFields(fields)) };
   if (fields.net) object.net = fields.net;
   for (const key of NAMES) if (fields[key]) object[key] = fields[key];
   for (const key of NUMBERS) if (fields[key]) object[key] = fields[key];

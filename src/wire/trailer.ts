@@ -10,7 +10,7 @@
  */
 
 import { PacketError } from "../errors.ts";
-import { type Bytes, ByteWriter, uint32At } from "./bytes.ts";
+import { type Bytes, setUint32, uint32At } from "./bytes.ts";
 
 /** What a packet carries for one hop only. */
 export interface Trailer {
@@ -25,6 +25,9 @@ export interface Trailer {
 const MAGIC_0 = 0x58; // "X"
 const MAGIC_1 = 0x54; // "T"
 const HEADER_SIZE = 3;
+
+/** Longest trailer that we write, in bytes. */
+export const MAX_TRAILER_SIZE = 16;
 
 const TYPE_HOPS = 1;
 const TYPE_PACKET_ID = 2;
@@ -49,17 +52,38 @@ const TYPE_PACKET_ID = 2;
  */
 export function encodeTrailer(trailer: Trailer): Bytes {
   checkTrailer(trailer);
+  const bytes = new Uint8Array(MAX_TRAILER_SIZE);
+  return bytes.slice(0, writeTrailer(trailer, bytes, 0));
+}
+
+/**
+ * Writes a trailer, as {@linkcode encodeTrailer} would, at an offset.
+ *
+ * @param trailer Has been checked.
+ * @param bytes Room for {@linkcode MAX_TRAILER_SIZE}, to be written over.
+ * @returns Where it ends.
+ */
+export function writeTrailer(trailer: Trailer, bytes: Uint8Array, at: number): number {
   const { hops, instance, counter } = trailer;
   const numbered = instance > 0 || counter > 0;
-  const writer = new ByteWriter(HEADER_SIZE + (hops > 0 ? 3 : 0) + (numbered ? 10 : 0));
-  writer.uint8("magic", MAGIC_0).uint8("magic", MAGIC_1);
-  writer.uint8("length", (hops > 0 ? 3 : 0) + (numbered ? 10 : 0));
-  if (hops > 0) writer.uint8("type", TYPE_HOPS).uint8("length", 1).uint8("hops", hops);
-  if (numbered) {
-    writer.uint8("type", TYPE_PACKET_ID).uint8("length", 8);
-    writer.uint32("instance", instance).uint32("counter", counter);
+  bytes[at] = MAGIC_0;
+  bytes[at + 1] = MAGIC_1;
+  bytes[at + 2] = (hops > 0 ? 3 : 0) + (numbered ? 10 : 0);
+  at += HEADER_SIZE;
+  if (hops > 0) {
+    bytes[at] = TYPE_HOPS;
+    bytes[at + 1] = 1;
+    bytes[at + 2] = hops;
+    at += 3;
   }
-  return writer.finish();
+  if (numbered) {
+    bytes[at] = TYPE_PACKET_ID;
+    bytes[at + 1] = 8;
+    setUint32(bytes, at + 2, instance);
+    setUint32(bytes, at + 6, counter);
+    at += 10;
+  }
+  return at;
 }
 
 /**
@@ -70,13 +94,18 @@ export function encodeTrailer(trailer: Trailer): Bytes {
  * @returns The trailer, or `null` if the bytes are not exactly one.
  */
 export function decodeTrailer(bytes: Uint8Array): Trailer | null {
-  const end = bytes.length;
-  if (end < HEADER_SIZE || bytes[0] !== MAGIC_0 || bytes[1] !== MAGIC_1) return null;
-  if (bytes[2] !== end - HEADER_SIZE) return null;
+  return readTrailer(bytes, 0, bytes.length);
+}
+
+/** Decodes a trailer, as {@linkcode decodeTrailer} does, that is part of these bytes. */
+export function readTrailer(bytes: Uint8Array, start: number, end: number): Trailer | null {
+  if (start + HEADER_SIZE > end) return null;
+  if (bytes[start] !== MAGIC_0 || bytes[start + 1] !== MAGIC_1) return null;
+  if (bytes[start + 2] !== end - start - HEADER_SIZE) return null;
   let hops = 0;
   let instance = 0;
   let counter = 0;
-  for (let at = HEADER_SIZE; at < end;) {
+  for (let at = start + HEADER_SIZE; at < end;) {
     if (at + 2 > end) return null;
     const type = bytes[at]!;
     const size = bytes[at + 1]!;

@@ -222,6 +222,8 @@ export function log(effects: Effect[]): string[] {
         const { service, address, capacity } = effect.service;
         return `! service ${service}@${address} ${capacity}`;
       }
+      case "format":
+        return `format ${effect.link} ${effect.binary ? "binary" : "text"}`;
       case "close":
         return `close ${effect.link}`;
       case "conflict":

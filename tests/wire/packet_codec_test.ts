@@ -9,7 +9,6 @@ import {
   encodePacket,
   type PacketFields,
   parsePacket,
-  presenceFlags,
 } from "../../src/wire/packet_codec.ts";
 import { concat, hex, toHex } from "./hex.ts";
 
@@ -69,7 +68,7 @@ test("encodePacket() writes every combination of fields so that decodePacket() g
     const packet = fields as unknown as PacketFields;
     const bytes = encodePacket(packet, { crc: (flags & FLAG.crc) !== 0 });
     assert.equal(decodeControlWord((bytes[0]! << 8) | bytes[1]!), flags);
-    assert.equal(presenceFlags(packet), flags & ~FLAG.crc);
+    assert.equal(checkFields(packet), flags & ~FLAG.crc);
     assert.deepEqual(decodePacket(bytes), packet);
   }
 });

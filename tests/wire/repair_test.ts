@@ -4,10 +4,10 @@ import { encodeUtf8, type LengthUnit, NO_BYTES } from "../../src/wire/bytes.ts";
 import { encodeControlWord, FLAG } from "../../src/wire/control_flags.ts";
 import { crc32 } from "../../src/wire/crc32.ts";
 import {
+  checkFields,
   decodePacket,
   encodePacket,
   type PacketFields,
-  presenceFlags,
 } from "../../src/wire/packet_codec.ts";
 import { DAMAGED_UNITS, decodeLeniently } from "../../src/wire/repair.ts";
 import { concat, hex } from "./hex.ts";
@@ -24,7 +24,7 @@ const COUNT: Record<LengthUnit, (name: string) => number> = {
 /** Encodes as a peer does that counts names in `unit` and, if `expands`, data in characters. */
 function encodeDamaged(fields: PacketFields, unit: LengthUnit, expands: boolean): Uint8Array {
   const u16 = (value: number) => Uint8Array.of(value >> 8, value & 0xff);
-  const parts: Uint8Array[] = [u16(encodeControlWord(presenceFlags(fields)))];
+  const parts: Uint8Array[] = [u16(encodeControlWord(checkFields(fields)))];
   for (const name of [fields.srv, fields.src, fields.dst, fields.nxt]) {
     if (name !== "") parts.push(Uint8Array.of(COUNT[unit](name)), encodeUtf8(name));
   }
