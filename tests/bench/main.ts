@@ -34,7 +34,7 @@ const QUICK: Case[] = [relay, oneWay, request, codec, routes];
 const WITH_CLIENTS = /one-way|request/;
 
 /** How long to warm up, and to measure, in ms. */
-const TIMES = { warmUp: 600, duration: 800 };
+const TIMES = { warmUp: 500, duration: 600 };
 const QUICK_TIMES = { warmUp: 300, duration: 300 };
 
 /** The cases that are wanted; "ws" stands for all that begins with it. */

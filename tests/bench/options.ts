@@ -43,7 +43,7 @@ export function readOptions(args: string[], cases: string[]): Options {
   const runtimes = values.runtime === undefined ? RUNTIMES : known(list(values.runtime), RUNTIMES);
   const sizes = values.size === undefined ? null : list(values.size).map(positive);
   const { quick } = values;
-  const reps = positive(values.reps ?? (quick ? "2" : "5"));
+  const reps = positive(values.reps ?? (quick ? "2" : "3"));
   const profiles = values.profile === undefined ? null : resolve(values.profile);
   const all = only === null && sizes === null && values.runtime === undefined;
   return { only, runtimes, reps, sizes, quick, profiles, write: all && !quick && !profiles };
