@@ -38,7 +38,6 @@ interface Held {
 export class DataPlane {
   readonly #core: Core;
   readonly #isStarving: (destination: Destination) => boolean;
-  readonly #instances: (service: string) => string[];
   readonly #introduce: (neighbour: Neighbour, address: string, now: number) => void;
   readonly #seen: SeenCache = new SeenCache();
   readonly #held: Map<Destination, Held[]> = new Map();
@@ -51,12 +50,10 @@ export class DataPlane {
   constructor(
     core: Core,
     isStarving: (destination: Destination) => boolean,
-    instances: (service: string) => string[],
     introduce: (neighbour: Neighbour, address: string, now: number) => void,
   ) {
     this.#core = core;
     this.#isStarving = isStarving;
-    this.#instances = instances;
     this.#introduce = introduce;
   }
 
@@ -126,7 +123,7 @@ export class DataPlane {
 
   /** One copy to every instance of the service, our own first. */
   #multicast(packet: Packet, from: Neighbour | null, now: number): void {
-    const instances = this.#instances(packet.srv);
+    const instances = this.#core.services.sorted(packet.srv);
     if (instances.length === 0) {
       const error = new UnreachableError(
         "ERR_NO_SERVICE",

@@ -87,7 +87,7 @@ export class Caller {
       checkPolicy(balance, key);
       return exclude?.has(only) ? null : only;
     }
-    const candidates = this.#host.mesh.candidates(service);
+    const candidates = this.#host.mesh.shortlist(service, balance, key, exclude);
     return this.#balancer.pick(candidates, { service, policy: balance, key, exclude });
   }
 

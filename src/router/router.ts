@@ -23,6 +23,7 @@ import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Fifo } from "./fifo.ts";
 import { checkName, type ContextOwner, Handlers, type PacketHandler } from "./handlers.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import type { Registration, ServiceOptions } from "./local_service.ts";
@@ -152,8 +153,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   readonly #handlers: Handlers;
   readonly #caller: Caller;
   readonly #arrivals: Arrivals = new Arrivals();
-  readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
-  readonly #news: (() => void)[] = [];
+  readonly #effects: Fifo<{ effect: Effect; outcome: Outcome | null }> = new Fifo();
+  readonly #news: Fifo<() => void> = new Fifo();
   #acting: boolean = false;
   #telling: boolean = false;
   #nextLink: LinkId = 1;
