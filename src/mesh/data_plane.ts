@@ -72,6 +72,35 @@ export class DataPlane {
     }
   }
 
+  /** Whether a packet to ourselves is to be delivered; else it is told that it is refused. */
+  mayEnd(packet: Packet, from: Neighbour): boolean {
+    if (mayBring(from, packet)) return true;
+    this.#refuse(packet, from);
+    return false;
+  }
+
+  /**
+   * Makes a packet of our own ready to go to another router.
+   *
+   * @returns Over whose link; `null`, and nothing is done, if it cannot go at once, or something has
+   *   to be told first.
+   */
+  dispatch(packet: Packet): Neighbour | null {
+    const { routes, identity } = this.#core;
+    const { address } = identity;
+    const destination = routes.get(packet.dst);
+    if (destination === undefined || packet.dst === address) return null;
+    const to = destination.selected;
+    if (to === null || to.suspended) return null;
+    if (packet.src !== "" && packet.src !== address) return null;
+    if (to.kind === "modern" && to.told.cost(routes.self.id) === 0) return null;
+    packet.src = address;
+    packet.nxt = to.address;
+    packet.trailer = null;
+    packet.trailer = to.takesTrailers ? this.#trailer(packet, destination) : null;
+    return to;
+  }
+
   /** There is a way again: what has waited goes on. */
   release(destination: Destination, now: number): void {
     const held = this.#take(destination);

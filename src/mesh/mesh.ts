@@ -140,6 +140,22 @@ export class Mesh {
     return this.#take();
   }
 
+  /**
+   * The same as {@linkcode receive}, but for the plain case.
+   *
+   * @returns The effects; `null` if the only one is that the packet is to be delivered here.
+   */
+  arrive(link: LinkId, packet: Packet, now: number): Effect[] | null {
+    const { identity, neighbours } = this.#control.core;
+    const neighbour = neighbours.get(link);
+    const plain = neighbour !== undefined && packet.net === 0 && packet.dst === identity.address;
+    if (!plain) return this.receive(link, packet, now);
+    neighbour.heardAt = now;
+    neighbour.heard++;
+    if (!this.#control.bears(neighbour, packet, now)) return this.#take();
+    return this.#data.mayEnd(packet, neighbour) ? null : this.#take();
+  }
+
   /** Packets have come in that {@linkcode Mesh.passage} let go on unread. */
   passed(link: LinkId, count: number, now: number): void {
     const neighbour = this.#control.core.neighbours.get(link);
@@ -172,6 +188,17 @@ export class Mesh {
       this.#data.carry(packet, null, now);
     }
     return this.#take();
+  }
+
+  /**
+   * The application sends a packet, in the plain case: to another router, with a way there.
+   *
+   * @param packet Made ready to go over the link that is returned; else as it was.
+   * @returns The link; `null` if it is not so plain, and {@linkcode send} is to be called.
+   */
+  dispatch(packet: Packet): LinkId | null {
+    if (packet.net !== 0 || packet.dst === "") return null;
+    return this.#data.dispatch(packet)?.link ?? null;
   }
 
   /** Offers a service of our own at a capacity in 1-65535; 0 withdraws it. */
@@ -253,6 +280,14 @@ export class Mesh {
   /** Addresses that offer a service: our own first, then by capacity. */
   instances(service: string): string[] {
     return [...this.#control.core.services.sorted(service)];
+  }
+
+  /** The address of a service's only instance; `null` if there is none, or a choice. */
+  onlyInstance(service: string): string | null {
+    const instances = this.#control.core.services.instances(service);
+    if (instances.size !== 1) return null;
+    for (const address of instances.keys()) return address;
+    return null;
   }
 
   /** Every instance of a service that can be called, in no order that means anything. */
