@@ -156,6 +156,8 @@ export class Neighbour {
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
+  /** Whether its packets may be for the services of routers themselves. */
+  readonly trusted: boolean;
   /** What it offers against its rules. */
   readonly disbelieved: Disbelieved = new Disbelieved();
   /** Whether the application has been told that it does. */
@@ -309,10 +311,11 @@ export class Neighbour {
 
   /** Constructs a new instance. */
   constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
-    const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
+    const { cost = 1, policy, trusted = true, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
+    this.trusted = trusted;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
     this.meters = meters;

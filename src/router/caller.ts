@@ -6,13 +6,14 @@
 
 import { type AlnError, CallError, ChannelError, UnreachableError } from "../errors.ts";
 import type { Mesh } from "../mesh/mesh.ts";
+import { PROBE_SERVICE } from "../mesh/reserved.ts";
 import { utf8Size } from "../wire/bytes.ts";
 import { Packet, type PacketData } from "../wire/packet.ts";
 import { type BalancePolicy, Balancer } from "./balancer.ts";
 import { Calls } from "./calls.ts";
 import { isStream, type PacketDataStream } from "./chunks.ts";
 import { FallbackEvent, type FallbackReason } from "./events.ts";
-import { checkName, PROBE_SERVICE } from "./handlers.ts";
+import { checkName } from "./handlers.ts";
 import {
   type CallHost,
   type CallSetup,

@@ -5,6 +5,7 @@
  */
 
 import { HandlerError, PacketError, UnreachableError } from "../errors.ts";
+import { isReserved, PROBE_SERVICE } from "../mesh/reserved.ts";
 import { utf8Size } from "../wire/bytes.ts";
 import { CALL, decodeCallMark } from "../wire/call_mark.ts";
 import { MAX_NAME_SIZE } from "../wire/limits.ts";
@@ -16,9 +17,6 @@ import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import { IncomingCalls } from "./incoming_calls.ts";
 import { LocalService, type Registration, type ServiceOptions } from "./local_service.ts";
 import { textOf } from "./text_of.ts";
-
-/** The service by which a router says that it is of our kind. Each has it, and tells nobody. */
-export const PROBE_SERVICE = "aln.x";
 
 /** Given a packet that has arrived. */
 export type PacketHandler = (packet: Packet) => unknown;
@@ -64,28 +62,29 @@ export class Handlers {
     return this.#incoming.size;
   }
 
-  /** Registers a service; one of the same name is replaced. */
+  /** Registers a service; one of the same name is replaced. One that is reserved is not advertised. */
   register(name: string, handler: ServiceHandler, options: ServiceOptions): Registration {
     checkName("service", name);
     if (typeof handler !== "function") {
       throw new TypeError(`Cannot register "${name}": its handler is not a function`);
     }
+    const hidden = isReserved(name);
     const isCurrent = (one: LocalService) => this.#services.get(name) === one;
     const host = {
       clock: this.#host.clock,
       advertise: (one: LocalService, load: number) => {
-        if (isCurrent(one)) this.#host.advertise(name, load);
+        if (isCurrent(one) && !hidden) this.#host.advertise(name, load);
       },
       withdraw: (one: LocalService) => {
         if (!isCurrent(one)) return;
         this.#services.delete(name);
-        this.#host.advertise(name, 0);
+        if (!hidden) this.#host.advertise(name, 0);
       },
     };
     const service = new LocalService(host, name, handler, options);
     this.#services.get(name)?.release();
     this.#services.set(name, service);
-    this.#host.advertise(name, service.capacity);
+    if (!hidden) this.#host.advertise(name, service.capacity);
     return service;
   }
 

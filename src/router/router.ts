@@ -12,6 +12,7 @@ import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
+import { isReserved } from "../mesh/reserved.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { Admission, Doorkeeper } from "./admission.ts";
@@ -313,9 +314,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /**
    * Offers a service to the whole mesh. A service of the same name is replaced.
    *
-   * @param service Its name, 1-255 bytes of UTF-8.
+   * @param service Its name, 1-255 bytes of UTF-8. What begins with "aln." belongs to the routers.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the name or the capacity does not fit.
-   * @throws {TypeError} If the handler is not a function.
+   * @throws {TypeError} If the handler is not a function, or the name is reserved.
    * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
    * @throws The signal's reason, if it has aborted.
    */
@@ -325,7 +326,23 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     options: ServiceOptions = {},
   ): Registration {
     if (this.#closing) throw closedError();
+    if (typeof service === "string" && isReserved(service)) {
+      throw new TypeError(
+        `Cannot register "${service}": names that begin so belong to the routers`,
+      );
+    }
     return this.#handlers.register(service, handler, options);
+  }
+
+  /**
+   * Answers calls of a service whose name begins with "aln.". Nobody is told of it: it is called with
+   * `dst`. For `@aln/mesh/inspect`.
+   *
+   * @internal
+   */
+  registerReserved(service: string, handler: ServiceHandler): Registration {
+    if (this.#closing) throw closedError();
+    return this.#handlers.register(service, handler, {});
   }
 
   /**
