@@ -22,12 +22,16 @@ const BROWSERS: [name: string, pattern: RegExp][] = [
 
 /** Name and version, such as "Deno 2.9.6" or "Firefox 145"; "unknown" if it cannot be told. */
 export function runtimeName(platform: Platform = globalThis as Platform): string {
-  const { Deno, Bun, process, navigator } = platform;
-  if (Deno?.version?.deno) return `Deno ${Deno.version.deno}`;
-  if (Bun?.version) return `Bun ${Bun.version}`;
-  if (process?.versions?.node) return `Node ${process.versions.node}`;
+  // One after the other: under Deno, a look at `process` loads it, and runs microtasks meanwhile.
+  const deno = platform.Deno?.version?.deno;
+  if (deno) return `Deno ${deno}`;
+  const bun = platform.Bun?.version;
+  if (bun) return `Bun ${bun}`;
+  const node = platform.process?.versions?.node;
+  if (node) return `Node ${node}`;
+  const agent = platform.navigator?.userAgent ?? "";
   for (const [name, pattern] of BROWSERS) {
-    const version = pattern.exec(navigator?.userAgent ?? "")?.[1];
+    const version = pattern.exec(agent)?.[1];
     if (version !== undefined) return `${name} ${version}`;
   }
   return "unknown";
