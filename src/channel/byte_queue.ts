@@ -15,6 +15,8 @@ const MIN_SEGMENT = 1 << 10;
 /** … to so many. A frame that is larger has one of its own. */
 const MAX_SEGMENT = 1 << 16;
 
+const MAX_SPARES = 2;
+
 /** Stands for the frame that has been written to {@linkcode ByteQueue.room}. */
 export const IN_PLACE: Bytes = new Uint8Array(0);
 
@@ -45,7 +47,8 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   #dataBytes: number = 0;
   /** Taken, and not released. */
   #taken: Segment[] = [];
-  #spare: Bytes | null = null;
+  /** Released, and to be used again: one is filled while another is on its way. */
+  readonly #spares: Bytes[] = [];
   /** For the next segment. */
   #capacity: number = MIN_SEGMENT;
 
@@ -158,7 +161,11 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
     const segment = size > 0 ? this.#taken.shift() : undefined;
     if (segment === undefined) return;
     if (segment.end - segment.start !== size) this.#taken = []; // It is not clear which has left.
-    else if (this.reuses && segment.bytes.length <= MAX_SEGMENT) this.#spare = segment.bytes;
+    else if (
+      this.reuses && segment.bytes.length <= MAX_SEGMENT && this.#spares.length < MAX_SPARES
+    ) {
+      this.#spares.push(segment.bytes);
+    }
   }
 
   /**
@@ -183,7 +190,7 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   /** Gives up what it keeps for the next burst. */
   shrink(): void {
     this.#capacity = MIN_SEGMENT;
-    if (this.#spare !== null && this.#spare.length > MIN_SEGMENT) this.#spare = null;
+    this.#spares.length = 0;
     for (const lane of [this.#control, this.#data]) if (isEmpty(lane)) lane.length = 0;
   }
 
@@ -205,12 +212,10 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   }
 
   #allocate(size: number): Bytes {
-    const spare = this.#spare;
-    if (spare !== null && spare.length >= size) {
-      this.#spare = null;
-      return spare;
-    }
     let capacity = this.#capacity;
+    for (let spare; (spare = this.#spares.pop()) !== undefined;) {
+      if (spare.length >= size && spare.length >= capacity) return spare;
+    }
     while (capacity < size && capacity < MAX_SEGMENT) capacity *= 2;
     this.#capacity = capacity;
     return new Uint8Array(Math.max(capacity, size));

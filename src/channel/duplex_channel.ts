@@ -21,7 +21,7 @@ export interface OutgoingChunk<Out> {
  * Microtasks in a row in which nothing is sent before what waits goes out. An application that sends
  * through streams, or awaits something between two packets, comes back within so many.
  */
-const QUIET_HOPS = 6;
+const QUIET_HOPS = 4;
 
 /** With so many bytes waiting, it does not wait for more. */
 const ENOUGH = 1 << 16;
@@ -115,7 +115,7 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
   }
 
   #inputEnded(): void {
-    if (!this.#inputOpen) return;
+    if (!this.#inputOpen || this.#aborted) return; // Some sockets close within abort().
     this.#inputOpen = false;
     try {
       this.ended();

@@ -70,7 +70,7 @@ export class StreamChannel extends ByteChannel {
   readonly #scan: FrameScan = new FrameScan();
   /** The beginning of a frame, as it has come, while frames may be carried on. */
   readonly #rest: ByteBuffer = new ByteBuffer();
-  #packet: Packet | null = null; // The last that was handed on.
+  #packet: Packet | null = null; // What was handed on of the frame at hand.
   /** Shown each frame before it is decoded. */
   carrier: FrameCarrier | null = null;
   /** Where frames may be written that come from no packet; absent if each needs a checksum. */
@@ -132,15 +132,19 @@ export class StreamChannel extends ByteChannel {
     scan.scan(bytes);
     let start = 0;
     let carried = 0;
-    let clean = this.#decoder.pending === 0;
+    let clean = this.#decoder.between;
     for (let i = 0; i < scan.count; i++) {
       const end = scan.ends[i]!;
-      if (clean && this.isOpen && this.#carry(bytes, start, end, scan.escapes[i]!)) {
+      const escapes = scan.escapes[i]!;
+      if (clean && this.isOpen && this.#carry(bytes, start, end, escapes)) {
         carried++;
       } else {
-        this.#decoder.forEach(bytes.subarray(start, end + 1), this.#take);
+        this.#packet = null;
+        const plain = clean && escapes === 0 && end > start && end - start <= this.#limit;
+        if (plain) this.#decoder.takeFrame(bytes, start, end, this.#take);
+        else this.#decoder.forEach(bytes.subarray(start, end + 1), this.#take);
         if (clean && this.#packet !== null) this.carrier?.learn(bytes, start, this.#packet);
-        clean = this.#decoder.pending === 0;
+        clean = this.#decoder.between;
       }
       start = end + 1;
     }

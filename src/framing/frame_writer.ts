@@ -26,6 +26,8 @@ export class FrameWriter {
   readonly #crc: boolean;
   #fields: PacketFields | null = null;
   #flags: number = 0;
+  /** Whether it is known that no byte of the data is escaped. */
+  #plain: boolean = false;
 
   /**
    * Constructs a new instance.
@@ -46,8 +48,8 @@ export class FrameWriter {
     this.#flags = checkFields(fields) | (this.#crc ? FLAG.crc : 0);
     this.#fields = fields;
     const { length } = fields.data;
-    const exact = length >= LARGE && findSpecial(fields.data, 0, length) === length;
-    return 2 * (headBound(fields) + MAX_TAIL_SIZE) + (exact ? length : 2 * length) + 1;
+    this.#plain = length >= LARGE && findSpecial(fields.data, 0, length) === length;
+    return 2 * (headBound(fields) + MAX_TAIL_SIZE) + (this.#plain ? length : 2 * length) + 1;
   }
 
   /**
@@ -62,7 +64,11 @@ export class FrameWriter {
     const head = writeHead(fields, this.#flags, bytes, start);
     const crc = this.#crc ? crc32(fields.data, crc32(bytes.subarray(start, head))) : null;
     let at = escapeInPlace(bytes, start, head);
-    at = copyEscaped(fields.data, bytes, at);
+    if (!this.#plain) at = copyEscaped(fields.data, bytes, at);
+    else {
+      bytes.set(fields.data, at);
+      at += fields.data.length;
+    }
     at = escapeInPlace(bytes, at, writeTail(fields, crc, bytes, at));
     bytes[at] = END;
     return at + 1;

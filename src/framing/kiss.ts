@@ -41,15 +41,41 @@ export function encodeFrame(packet: Uint8Array): Bytes {
 
 /** Where the next `C0` or `DB` is, or `end`. */
 export function findSpecial(bytes: Uint8Array, at: number, end: number): number {
-  for (; at + 4 <= end; at += 4) { // ASCII is passed over four at a time.
+  const near = Math.min(end, at + NEAR);
+  for (; at + 4 <= near; at += 4) { // ASCII is passed over four at a time.
     if (((bytes[at]! | bytes[at + 1]! | bytes[at + 2]! | bytes[at + 3]!) & 0x80) === 0) continue;
     if (isSpecial(bytes[at]!)) return at;
     if (isSpecial(bytes[at + 1]!)) return at + 1;
     if (isSpecial(bytes[at + 2]!)) return at + 2;
     if (isSpecial(bytes[at + 3]!)) return at + 3;
   }
+  if (end > near) at = passWords(bytes, at, end);
   while (at < end && !isSpecial(bytes[at]!)) at++;
   return at;
+}
+
+/** So far it is looked byte by byte: in random bytes, something is found on the way. */
+const NEAR = 128;
+
+/** Where the next `C0` or `DB` is, looked for in words of four bytes; less than one word is left over. */
+function passWords(bytes: Uint8Array, at: number, end: number): number {
+  const unaligned = bytes.byteOffset + at & 3;
+  if (unaligned > 0) {
+    const aligned = Math.min(end, at + 4 - unaligned);
+    for (; at < aligned; at++) if (isSpecial(bytes[at]!)) return at;
+  }
+  const count = end - at >> 2;
+  if (count === 0) return at;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, count);
+  for (let i = 0; i < count; i++) {
+    const word = words[i]!;
+    if ((word & 0x8080_8080) === 0) continue;
+    const rest = word & 0xe4e4_e4e4 ^ 0xc0c0_c0c0; // A byte of it is 0 where C0 or DB may be.
+    if ((rest - 0x0101_0101 & ~rest & 0x8080_8080) === 0) continue;
+    const start = at + 4 * i;
+    for (let j = start; j < start + 4; j++) if (isSpecial(bytes[j]!)) return j;
+  }
+  return at + 4 * count;
 }
 
 function isSpecial(byte: number): boolean {
@@ -178,6 +204,11 @@ export class KissDecoder {
     return this.#size;
   }
 
+  /** Whether no frame has begun, not even one that is being dropped. */
+  get between(): boolean {
+    return this.#state === "frame" && this.#size === 0;
+  }
+
   /**
    * Takes the next bytes of the stream.
    *
@@ -252,9 +283,16 @@ export class KissDecoder {
     if (this.#size === 0) this.#buffer = NO_ROOM;
   }
 
-  /** A frame has been taken out of the stream by somebody else, while none had begun here. */
-  skip(): void {
+  /**
+   * Takes a frame out of the stream, delimiter and all, that somebody else has found: while this is
+   * {@linkcode between} two.
+   *
+   * @returns What {@linkcode scan} would have said of `adjoins`.
+   */
+  skip(): boolean {
+    const adjoins = this.#adjoins;
     this.#adjoins = true;
+    return adjoins;
   }
 
   /** A frame may begin, right behind a delimiter that has ended another. */

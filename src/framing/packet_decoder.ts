@@ -124,9 +124,30 @@ export class PacketDecoder {
     this.#onPacket = null;
   }
 
-  /** A frame has been taken out of the stream by somebody else. */
+  /** Whether no frame has begun, not even one that is being dropped, nor is any held. */
+  get between(): boolean {
+    return this.#kiss.between && this.#held === null;
+  }
+
+  /** A frame has been taken out of the stream by somebody else, {@linkcode between} two. */
   skip(): void {
     this.#kiss.skip();
+  }
+
+  /**
+   * Like {@linkcode forEach}, for one frame that is known to be whole, {@linkcode between} two.
+   *
+   * @param start Where it begins.
+   * @param end Where its delimiter is. No byte between is escaped; they are no more than the limit.
+   */
+  takeFrame(
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+    onPacket: (packet: Packet) => void,
+  ): void {
+    const packet = this.#decode(chunk, start, end, this.#kiss.skip());
+    if (packet !== null) onPacket(packet);
   }
 
   /** Says that the stream has ended: a frame that waited for its other half is dropped. */

@@ -155,8 +155,9 @@ export class WebSocketDecoder {
       for (let at = 0; at < chunk.length && !this.#over;) {
         if (this.#frame === null) at = this.#readMessages(chunk, at, onEvent);
         if (this.#frame === null) at = this.#readHeader(chunk, at);
-        this.#awaitsPayload = this.#frame !== null && at === chunk.length;
-        if (this.#frame !== null) at = this.#readPayload(chunk, at, onEvent);
+        const frame = this.#frame;
+        this.#awaitsPayload = frame !== null && frame.left > 0 && at === chunk.length;
+        if (frame !== null) at = this.#readPayload(frame, chunk, at, onEvent);
       }
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
@@ -250,11 +251,11 @@ export class WebSocketDecoder {
 
   /** Reads as much of the payload as there is; tells what it completes. */
   #readPayload(
+    frame: OpenFrame,
     chunk: Uint8Array,
     at: number,
     onEvent: (event: WebSocketEvent) => void,
   ): number {
-    const frame = this.#frame!;
     const size = Math.min(frame.left, chunk.length - at);
     const buffer = frame.opcode < CLOSE ? this.#data : this.#control;
     const store = buffer.reserve(size);

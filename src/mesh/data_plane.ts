@@ -39,7 +39,6 @@ interface Held {
 export class DataPlane {
   readonly #core: Core;
   readonly #isStarving: (destination: Destination) => boolean;
-  readonly #instances: (service: string) => string[];
   readonly #introduce: (neighbour: Neighbour, address: string, now: number) => void;
   readonly #seen: SeenCache = new SeenCache();
   readonly #held: Map<Destination, Held[]> = new Map();
@@ -52,12 +51,10 @@ export class DataPlane {
   constructor(
     core: Core,
     isStarving: (destination: Destination) => boolean,
-    instances: (service: string) => string[],
     introduce: (neighbour: Neighbour, address: string, now: number) => void,
   ) {
     this.#core = core;
     this.#isStarving = isStarving;
-    this.#instances = instances;
     this.#introduce = introduce;
   }
 
@@ -74,6 +71,35 @@ export class DataPlane {
     } else {
       this.#multicast(packet, from, now);
     }
+  }
+
+  /** Whether a packet to ourselves is to be delivered; else it is told that it is refused. */
+  mayEnd(packet: Packet, from: Neighbour): boolean {
+    if (mayBring(from, packet)) return true;
+    this.#refuse(packet, from);
+    return false;
+  }
+
+  /**
+   * Makes a packet of our own ready to go to another router.
+   *
+   * @returns Over whose link; `null`, and nothing is done, if it cannot go at once, or something has
+   *   to be told first.
+   */
+  dispatch(packet: Packet): Neighbour | null {
+    const { routes, identity } = this.#core;
+    const { address } = identity;
+    const destination = routes.get(packet.dst);
+    if (destination === undefined || packet.dst === address) return null;
+    const to = destination.selected;
+    if (to === null || to.suspended) return null;
+    if (packet.src !== "" && packet.src !== address) return null;
+    if (to.kind === "modern" && to.told.cost(routes.self.id) === 0) return null;
+    packet.src = address;
+    packet.nxt = to.address;
+    packet.trailer = null;
+    packet.trailer = to.takesTrailers ? this.#trailer(packet, destination) : null;
+    return to;
   }
 
   /** There is a way again: what has waited goes on. */
@@ -98,7 +124,7 @@ export class DataPlane {
 
   /** One copy to every instance of the service, our own first. */
   #multicast(packet: Packet, from: Neighbour | null, now: number): void {
-    const instances = this.#instances(packet.srv);
+    const instances = this.#core.services.sorted(packet.srv);
     if (instances.length === 0) {
       const error = new UnreachableError(
         "ERR_NO_SERVICE",

@@ -64,7 +64,6 @@ export class Mesh {
     const data = new DataPlane(
       control.core,
       (destination) => control.searches.isStarving(destination),
-      (service) => this.instances(service),
       (neighbour, address, now) => control.introduce(neighbour, address, now),
     );
     control.choice.watcher = {
@@ -141,6 +140,22 @@ export class Mesh {
     return this.#take();
   }
 
+  /**
+   * The same as {@linkcode receive}, but for the plain case.
+   *
+   * @returns The effects; `null` if the only one is that the packet is to be delivered here.
+   */
+  arrive(link: LinkId, packet: Packet, now: number): Effect[] | null {
+    const { identity, neighbours } = this.#control.core;
+    const neighbour = neighbours.get(link);
+    const plain = neighbour !== undefined && packet.net === 0 && packet.dst === identity.address;
+    if (!plain) return this.receive(link, packet, now);
+    neighbour.heardAt = now;
+    neighbour.heard++;
+    if (!this.#control.bears(neighbour, packet, now)) return this.#take();
+    return this.#data.mayEnd(packet, neighbour) ? null : this.#take();
+  }
+
   /** Packets have come in that {@linkcode Mesh.passage} let go on unread. */
   passed(link: LinkId, count: number, now: number): void {
     const neighbour = this.#control.core.neighbours.get(link);
@@ -175,6 +190,17 @@ export class Mesh {
     return this.#take();
   }
 
+  /**
+   * The application sends a packet, in the plain case: to another router, with a way there.
+   *
+   * @param packet Made ready to go over the link that is returned; else as it was.
+   * @returns The link; `null` if it is not so plain, and {@linkcode send} is to be called.
+   */
+  dispatch(packet: Packet): LinkId | null {
+    if (packet.net !== 0 || packet.dst === "") return null;
+    return this.#data.dispatch(packet)?.link ?? null;
+  }
+
   /** Offers a service of our own at a capacity in 1-65535; 0 withdraws it. */
   offer(service: string, capacity: number, now: number): Effect[] {
     this.#epoch++;
@@ -207,9 +233,8 @@ export class Mesh {
 
   /** How many routers can be reached, and how many instances of services can be used. */
   counts(): { routes: number; services: number } {
-    let routes = 0;
-    for (const { selected } of this.#control.core.routes.values()) if (selected !== null) routes++;
-    return { routes, services: this.#control.core.services.size };
+    const { routes, services } = this.#control.core;
+    return { routes: routes.reached, services: services.size };
   }
 
   /** Who is at the far end of a link; `null` if it is down. */
@@ -254,23 +279,55 @@ export class Mesh {
 
   /** Addresses that offer a service: our own first, then by capacity. */
   instances(service: string): string[] {
-    const rank = ([address, capacity]: [string, number]) => address === this.address ? 0 : capacity;
-    return [...this.#control.core.services.instances(service)]
-      .sort((a, b) => rank(a) - rank(b))
-      .map(([address]) => address);
+    return [...this.#control.core.services.sorted(service)];
+  }
+
+  /** The address of a service's only instance; `null` if there is none, or a choice. */
+  onlyInstance(service: string): string | null {
+    const instances = this.#control.core.services.instances(service);
+    if (instances.size !== 1) return null;
+    for (const address of instances.keys()) return address;
+    return null;
   }
 
   /** Every instance of a service that can be called, in no order that means anything. */
   candidates(service: string): Candidate[] {
     const found: Candidate[] = [];
     for (const [address, capacity] of this.#control.core.services.instances(service)) {
-      const own = address === this.address;
-      const destination = own ? null : this.#routed(address);
-      const held = !own && destination === null;
-      const cost = own ? 0 : destination?.cost ?? Infinity;
-      found.push({ address, capacity, cost, held });
+      found.push(this.#candidate(address, capacity));
     }
     return found;
+  }
+
+  /**
+   * Enough of the instances of a service to choose one from by a policy of the balancer's: one, or
+   * two, however many there are; all of them for `"latency"`, and for what is no policy.
+   *
+   * @param exclude Addresses that are not wanted. A single instance is told all the same.
+   */
+  shortlist(
+    service: string,
+    policy: string,
+    key?: string,
+    exclude?: ReadonlySet<string>,
+  ): Candidate[] {
+    const { services } = this.#control.core;
+    const capacities = services.instances(service);
+    if (capacities.size < 2) return this.candidates(service);
+    const named = (address: string | null | undefined) => {
+      return address ? [this.#candidate(address, capacities.get(address)!)] : [];
+    };
+    switch (policy) {
+      case "lowest":
+        return named(services.ranking(service)?.lowest(exclude));
+      case "round-robin":
+        return named(services.ranking(service)?.next(exclude));
+      case "two-choices":
+        return services.ranking(service)?.two(exclude).flatMap(named) ?? [];
+      case "sticky":
+        if (key !== undefined) return named(services.ranking(service)?.owner(key, exclude));
+    }
+    return this.candidates(service);
   }
 
   // ── insight, for tools and tests ──────────────────────────────────────────
@@ -323,6 +380,13 @@ export class Mesh {
   }
 
   // ── within ────────────────────────────────────────────────────────────────
+
+  #candidate(address: string, capacity: number): Candidate {
+    if (address === this.address) return { address, capacity, cost: 0, held: false };
+    const destination = this.#routed(address);
+    if (destination === null) return { address, capacity, cost: Infinity, held: true };
+    return { address, capacity, cost: destination.cost, held: false };
+  }
 
   /** The destination, if a route leads there now. */
   #routed(address: string): Destination | null {

@@ -127,14 +127,14 @@ export class Balancer {
   /**
    * Chooses an instance to call. If it is called, say so with {@linkcode began}.
    *
-   * @param candidates Those there are. Borrowed.
+   * @param candidates Those there are, or enough of them: see `Mesh.shortlist()`. Borrowed.
    * @returns Its address; `null` if there is none, or each is excluded.
    * @throws {TypeError} If there is no such policy, or `"sticky"` has no key.
    */
   pick(candidates: readonly Candidate[], query: BalanceQuery): string | null {
     const { policy = "lowest", exclude } = query;
-    check(policy, query.key);
-    if (candidates.length === 1) { // Mostly.
+    checkPolicy(policy, query.key);
+    if (candidates.length === 1) {
       const { address } = candidates[0]!;
       return exclude?.has(address) ? null : address;
     }
@@ -291,8 +291,12 @@ export class Balancer {
   }
 }
 
-/** Refuses what a program without types may ask for. */
-function check(policy: BalancePolicy, key: string | undefined): void {
+/**
+ * Refuses what a program without types may ask for.
+ *
+ * @throws {TypeError} If there is no such policy, or `"sticky"` has no key.
+ */
+export function checkPolicy(policy: BalancePolicy, key: string | undefined): void {
   switch (policy) {
     case "lowest":
     case "round-robin":

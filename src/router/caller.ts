@@ -4,33 +4,31 @@
  * @module
  */
 
-import { type AlnError, CallError, ChannelError, UnreachableError } from "../errors.ts";
+import { type AlnError, UnreachableError } from "../errors.ts";
 import type { Mesh } from "../mesh/mesh.ts";
 import { PROBE_SERVICE } from "../mesh/reserved.ts";
 import { utf8Size } from "../wire/bytes.ts";
-import { Packet, type PacketData } from "../wire/packet.ts";
-import { type BalancePolicy, Balancer } from "./balancer.ts";
-import { Calls } from "./calls.ts";
+import type { Packet, PacketData } from "../wire/packet.ts";
+import { type BalancePolicy, Balancer, checkPolicy } from "./balancer.ts";
 import { isStream, type PacketDataStream } from "./chunks.ts";
+import type { Clock } from "./clock.ts";
 import { FallbackEvent, type FallbackReason } from "./events.ts";
 import { checkName } from "./handlers.ts";
 import {
   type CallHost,
   type CallSetup,
   MAX_INLINE,
-  type OutgoingCall,
+  OutgoingCall,
   type ReplySink,
 } from "./outgoing_call.ts";
 import { ReplyStream, type StreamSource } from "./reply_stream.ts";
+import { hasNotRun, MAX_REFUSALS, Request } from "./request.ts";
 
 /** How long a request, or a gathering, waits unless told otherwise, in ms. */
 const REQUEST_TIMEOUT = 5_000;
 
 /** How long a stream waits for the next reply unless told otherwise, in ms. */
 const STREAM_IDLE = 30_000;
-
-/** Instances that are asked for one call, if each of them says that it does not serve it. */
-const MAX_REFUSALS = 8;
 
 /** Instances that are asked at once by a gathering. */
 const MAX_GATHERED = 4_096;
@@ -134,7 +132,11 @@ export interface GatherOptions {
 }
 
 /** What the caller needs of its router. */
-export interface CallerHost extends CallHost {
+export interface CallerHost extends Omit<CallHost, "ended"> {
+  /** Who waits in each open context: calls, and others. */
+  owners(): Iterable<unknown>;
+  /** Who waits in a context. */
+  owner(ctx: number): unknown;
   /** How instances are chosen, unless a call says otherwise. */
   readonly balance: BalancePolicy;
   /** Throws if the router is closed. */
@@ -144,9 +146,6 @@ export interface CallerHost extends CallHost {
   /** Tells that a call does without what it asked for. */
   fallBack(event: FallbackEvent): void;
 }
-
-/** A call of which it is not known yet whether it can be marked. */
-type Question = Omit<CallSetup, "marked">;
 
 /** What is known of a router that had to be asked. */
 interface Probe {
@@ -159,7 +158,7 @@ interface Probe {
 /** Makes calls. */
 export class Caller {
   readonly #host: CallerHost;
-  readonly #calls: Calls;
+  readonly #callHost: CallHost;
   readonly #balancer: Balancer;
   /** Routers behind old ones, which had to be asked whether they are of our kind. */
   readonly #probed: Map<string, Probe> = new Map();
@@ -167,54 +166,38 @@ export class Caller {
   /** Constructs a new instance. */
   constructor(host: CallerHost) {
     this.#host = host;
-    this.#calls = new Calls(host);
+    this.#callHost = { ...host, ended: (call) => this.#ended(call) };
     this.#balancer = new Balancer(host.random, () => host.clock.now());
-  }
-
-  /** Calls in flight. */
-  get size(): number {
-    return this.#calls.size;
   }
 
   /** The instance to call; `null` if there is none. */
   pick(service: string, options: CallOptions = {}, exclude?: Set<string>): string | null {
     const { balance = this.#host.balance, key } = options;
-    const candidates = this.#host.mesh.candidates(service);
+    const only = this.#host.mesh.onlyInstance(service);
+    if (only !== null) { // Mostly.
+      checkPolicy(balance, key);
+      return exclude?.has(only) ? null : only;
+    }
+    const candidates = this.#host.mesh.shortlist(service, balance, key, exclude);
     return this.#balancer.pick(candidates, { service, policy: balance, key, exclude });
   }
 
   /** See {@linkcode Router.request}. */
-  async request(
+  request(
     service: string,
     data: PacketData | PacketDataStream | undefined,
     options: RequestOptions,
   ): Promise<Packet> {
-    const { clock } = this.#host;
-    const { timeout = REQUEST_TIMEOUT, retries = 0, signal } = options;
-    const { attemptTimeout = timeout / (retries + 1) } = options;
-    checkTime("timeout", timeout);
-    checkTime("attempt timeout", attemptTimeout);
-    const deadline = clock.now() + timeout;
-    const exclude = new Set<string>();
-    let dst = this.#pickOrThrow(service, options);
-    for (let failures = 0, refusals = 0;;) {
-      const limit = Math.min(deadline - clock.now(), attemptTimeout);
-      const ends = { stream: false, timeout: limit, idle: Infinity };
-      try {
-        return await this.#attempt(this.#setup(service, dst, data, options, ends));
-      } catch (error) {
-        this.#host.throwIfClosed();
-        const over = signal?.aborted || clock.now() >= deadline;
-        if (over || options.dst || isStream(data)) throw error;
-        const again = hasNotRun(error)
-          ? refusals++ < MAX_REFUSALS
-          : mayDoBetter(error) && failures++ < retries;
-        exclude.add(dst);
-        const other = again ? this.pick(service, options, exclude) : null;
-        if (other === null) throw error;
-        dst = other;
-      }
-    }
+    return new Promise((resolve, reject) => { // What is thrown here rejects it.
+      const { timeout = REQUEST_TIMEOUT, retries = 0 } = options;
+      const { attemptTimeout = timeout / (retries + 1) } = options;
+      checkTime("timeout", timeout);
+      checkTime("attempt timeout", attemptTimeout);
+      const now = this.#host.clock.now();
+      const dst = this.#pickOrThrow(service, options);
+      const limits = { deadline: now + timeout, attemptTimeout, retries };
+      new Request(this, { service, data, options }, limits, resolve, reject).ask(dst, now);
+    });
   }
 
   /** See {@linkcode Router.stream}. */
@@ -235,10 +218,12 @@ export class Caller {
       const exclude = new Set<string>();
       let call!: OutgoingCall;
       const ask = (dst: string): void => {
-        const ends = { stream: true, timeout: deadline - clock.now(), idle };
-        const setup = this.#setup(service, dst, data, options, ends);
+        const now = clock.now();
+        const { typ, reliable = false, signal } = options;
+        const ends = { stream: true, timeout: deadline - now, idle };
+        const setup = { service, dst, data, typ, reliable, signal, marked: false, ...ends };
         const asked = exclude.size;
-        const started = this.#start(setup, {
+        const started = this.start(setup, {
           get wants() {
             return sink.wants;
           },
@@ -256,7 +241,7 @@ export class Caller {
               sink.fail(error);
             }
           },
-        });
+        }, now);
         if (exclude.size === asked) call = started; // Else it has failed, and another is asked.
       };
       ask(this.#pickOrThrow(service, options));
@@ -305,7 +290,11 @@ export class Caller {
 
   /** The route to an address is lost. */
   routeLost(address: string): void {
-    this.#calls.routeLost(address);
+    for (const call of this.#calls()) {
+      if (call.dst !== address || call.reliable) continue;
+      const message = `Cannot get a reply: the route to "${address}" is lost`;
+      call.fail(new UnreachableError("ERR_NO_ROUTE", message, address));
+    }
     this.#probed.delete(address);
   }
 
@@ -314,56 +303,52 @@ export class Caller {
     this.#balancer.forget(address, service);
   }
 
-  /** A packet of ours that was to wait for a route has been dropped. */
-  dropped(packet: Packet, error: AlnError): void {
-    this.#calls.dropped(packet, error);
+  /** A packet of ours that was to wait for a route has been dropped: so has the question in it. */
+  dropped({ ctx, dst }: Packet, error: AlnError): void {
+    const call = this.#host.owner(ctx);
+    if (call instanceof OutgoingCall && call.dst === dst && !call.reliable) call.fail(error);
   }
 
   /** Ends every call. */
   failAll(reason: unknown): void {
-    this.#calls.failAll(reason);
+    for (const call of this.#calls()) call.fail(reason);
+  }
+
+  /** Calls in flight. */
+  #calls(): OutgoingCall[] {
+    return [...this.#host.owners()].filter((owner) => owner instanceof OutgoingCall);
   }
 
   // ── one attempt ───────────────────────────────────────────────────────────
 
-  #attempt(setup: Question): Promise<Packet> {
-    return new Promise((resolve, reject) => {
-      this.#start(setup, {
-        wants: true,
-        reply: resolve,
-        end: () => resolve(new Packet({ src: setup.dst })), // If there was none.
-        fail: reject,
-      });
-    });
+  /**
+   * Calls one instance. Its sink may have been told its end before this returns.
+   *
+   * @param setup All but `marked`, which is set here.
+   */
+  start(setup: CallSetup, sink: ReplySink, now: number): OutgoingCall {
+    this.throwIfClosed();
+    setup.signal?.throwIfAborted();
+    setup.marked = this.#understands(setup, now);
+    const call = new OutgoingCall(this.#callHost, setup, sink, now);
+    this.#balancer.began(setup.service, setup.dst);
+    call.start();
+    return call;
   }
 
-  #setup(
-    service: string,
-    dst: string,
-    data: unknown,
-    options: CallOptions,
-    ends: { stream: boolean; timeout: number; idle: number },
-  ): Question {
-    const { typ, reliable = false, signal } = options;
-    return { service, dst, data, typ, reliable, signal, ...ends };
-  }
-
-  #start(question: Question, sink: ReplySink): OutgoingCall {
-    const { service, dst, signal } = question;
+  /** Throws if the router is closed. */
+  throwIfClosed(): void {
     this.#host.throwIfClosed();
-    signal?.throwIfAborted();
-    const setup = { ...question, marked: this.#understands(question) };
-    const start = this.#host.clock.now();
-    const ended = (ms?: number | null) => this.#balancer.ended(service, dst, ms);
-    this.#balancer.began(service, dst);
-    try {
-      return this.#calls.start(setup, sink, ({ repliedAt, failed }) => {
-        ended(repliedAt !== null ? repliedAt - start : failed ? null : undefined);
-      });
-    } catch (error) {
-      ended(); // It has not even begun.
-      throw error;
-    }
+  }
+
+  /** Where time comes from. */
+  get clock(): Clock {
+    return this.#host.clock;
+  }
+
+  #ended({ service, dst, since, repliedAt, failed }: OutgoingCall): void {
+    const took = repliedAt !== null ? repliedAt - since : failed ? null : undefined;
+    this.#balancer.ended(service, dst, took);
   }
 
   #pickOrThrow(service: string, options: CallOptions, exclude?: Set<string>): string {
@@ -381,8 +366,8 @@ export class Caller {
   // ── what the far end understands ──────────────────────────────────────────
 
   /** Whether a call can be marked; a promise if its far end has to be asked. */
-  #understands(question: Question): boolean | Promise<boolean> {
-    const { dst, service, data, stream, reliable } = question;
+  #understands(setup: CallSetup, now: number): boolean | Promise<boolean> {
+    const { dst, service, data, stream, reliable } = setup;
     const kind = this.#host.mesh.kindOf(dst);
     if (kind === "own") return true;
     const wanted = isStream(data)
@@ -395,7 +380,6 @@ export class Caller {
       ? "payload"
       : null;
     if (kind === "old") return this.#fallBack(wanted, service, dst);
-    const now = this.#host.clock.now();
     const known = this.#probed.get(dst);
     if (known !== undefined && now - known.at < PROBE_LIFETIME) {
       if (known.ours === true) return true;
@@ -427,19 +411,6 @@ export class Caller {
     ours.then((answer) => entry.ours = answer);
     return ours;
   }
-}
-
-/** Whether a call has certainly not run. */
-function hasNotRun(error: unknown): boolean {
-  if (error instanceof UnreachableError) return error.code === "ERR_NO_SERVICE";
-  return error instanceof CallError && error.code === "ERR_CALL_REFUSED";
-}
-
-/** Whether another instance may do better. */
-function mayDoBetter(error: unknown): boolean {
-  if (error instanceof UnreachableError || error instanceof ChannelError) return true;
-  if (error instanceof CallError) return error.code !== "ERR_CALL_SIZE";
-  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 function sizeOf(data: unknown): number {

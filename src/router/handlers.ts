@@ -7,11 +7,12 @@
 import { HandlerError, PacketError, UnreachableError } from "../errors.ts";
 import { isReserved, PROBE_SERVICE } from "../mesh/reserved.ts";
 import { utf8Size } from "../wire/bytes.ts";
-import { CALL, decodeCallMark } from "../wire/call_mark.ts";
+import { CALL, type CallMark, decodeCallMark } from "../wire/call_mark.ts";
 import { MAX_NAME_SIZE } from "../wire/limits.ts";
 import type { Packet, PacketInit } from "../wire/packet.ts";
 import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { DropEvent } from "./events.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import { IncomingCalls } from "./incoming_calls.ts";
@@ -21,10 +22,21 @@ import { textOf } from "./text_of.ts";
 /** Given a packet that has arrived. */
 export type PacketHandler = (packet: Packet) => unknown;
 
+/** Given what comes in the context of a call. */
+export interface ReplyReceiver {
+  /** Takes a packet, what it says about its call, and when it has come, in ms. */
+  receive(packet: Packet, mark: CallMark | null, now: number): void;
+}
+
+/** Who waits in a context: the application's handler, or a call. */
+export type ContextOwner = PacketHandler | ReplyReceiver;
+
 /** What the handlers need of their router. */
 export interface HandlersHost {
   /** Where time comes from. */
   readonly clock: Clock;
+  /** What calls wait for. */
+  readonly deadlines: Deadlines;
   /** The largest payload of one item that is put together, in bytes. */
   readonly maxPayload: number;
   /** How much of a payload goes into one frame on the way to an address, in bytes. */
@@ -40,16 +52,17 @@ export interface HandlersHost {
 /** The services and contexts of one router. */
 export class Handlers {
   readonly #services: Map<string, LocalService> = new Map();
-  readonly #contexts: ContextTable<PacketHandler>;
+  readonly #contexts: ContextTable<ContextOwner>;
   readonly #host: HandlersHost;
   readonly #incoming: IncomingCalls;
 
   /** Constructs a new instance. */
-  constructor(contexts: ContextTable<PacketHandler>, host: HandlersHost) {
+  constructor(contexts: ContextTable<ContextOwner>, host: HandlersHost) {
     this.#contexts = contexts;
     this.#host = host;
     this.#incoming = new IncomingCalls({
       clock: host.clock,
+      deadlines: host.deadlines,
       maxPayload: host.maxPayload,
       chunkSize: (address) => host.chunkSize(address),
       send: (packet) => host.send(packet),
@@ -105,22 +118,25 @@ export class Handlers {
     this.#incoming.routeLost(address);
   }
 
-  /** Hands a packet to its service, else to its context. */
-  deliver(packet: Packet): void {
+  /** Hands a packet that has come at `now`, in ms, to its service, else to its context. */
+  deliver(packet: Packet, now: number): void {
     const { srv, ctx, dst } = packet;
     const mark = packet.ack === 0 || ctx === 0 ? null : decodeCallMark(packet);
     if (mark?.toService && srv === "") return this.#incoming.receive(packet, mark);
     const begins = mark?.toService && (mark.kind === CALL.ask || mark.kind === CALL.open);
-    const service = this.#services.get(srv);
-    const context = this.#contexts.get(ctx);
+    const service = srv === "" ? undefined : this.#services.get(srv);
     if (service?.draining === false) {
-      this.#incoming.begin(packet, begins ? mark : null, service);
-    } else if (srv === PROBE_SERVICE) {
+      return this.#incoming.begin(packet, begins ? mark : null, service, now);
+    }
+    const context = ctx === 0 ? undefined : this.#contexts.get(ctx);
+    if (context !== undefined && !begins && srv !== PROBE_SERVICE) {
+      if (typeof context !== "function") return context.receive(packet, mark, now);
+      return this.#handle(packet, context);
+    }
+    if (srv === PROBE_SERVICE) {
       this.#host.send({ dst: packet.src, ctx, data: "1" });
     } else if (begins) {
       this.#incoming.refuse(packet, mark, service !== undefined);
-    } else if (context) {
-      this.guard(packet, `context ${ctx}`, () => context(packet));
     } else if (mark !== null && mark.number > 0) {
       this.#incoming.disown(packet); // It was on its way when we ended the call.
     } else if (mark?.kind !== CALL.gone) {
@@ -138,13 +154,25 @@ export class Handlers {
     this.#host.report(new DropEvent(packet, error));
   }
 
-  /** Runs a handler of the application; what it throws becomes a `drop` event. */
-  guard(packet: Packet | null, what: string, run: () => unknown): void {
+  /** Runs a callback of the application; what it throws becomes a `drop` event. */
+  guard(what: string, run: () => unknown): void {
     try {
-      const result = run(); // A handler may return anything, as long as it is not waited for.
-      if (result instanceof Promise) result.catch((cause) => this.#threw(packet, what, cause));
+      const result = run(); // It may return anything, as long as it is not waited for.
+      if (result instanceof Promise) result.catch((cause) => this.#threw(null, what, cause));
     } catch (cause) {
-      this.#threw(packet, what, cause);
+      this.#threw(null, what, cause);
+    }
+  }
+
+  /** The same with the handler of a context. */
+  #handle(packet: Packet, handler: PacketHandler): void {
+    const { ctx } = packet; // Before the handler may change it.
+    const threw = (cause: unknown) => this.#threw(packet, `context ${ctx}`, cause);
+    try {
+      const result = handler(packet);
+      if (result instanceof Promise) result.catch(threw);
+    } catch (cause) {
+      threw(cause);
     }
   }
 
@@ -161,6 +189,7 @@ export class Handlers {
  * @throws {PacketError} `ERR_PACKET_FIELD`.
  */
 export function checkName(what: string, name: string): void {
+  if (typeof name === "string" && name !== "" && 3 * name.length <= MAX_NAME_SIZE) return;
   const size = typeof name === "string" ? utf8Size(name) : 0;
   if (size >= 1 && size <= MAX_NAME_SIZE) return;
   const why = typeof name === "string"

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type CallFrame, SMALL_CHUNK_SIZE } from "../call/frame.ts";
 import { callFrame, ItemJoiner } from "../call/items.ts";
 import type { AlnErrorCode } from "../errors.ts";
 import { encodeUtf8, NO_BYTES } from "../wire/bytes.ts";
@@ -18,6 +19,7 @@ import {
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { bytesOf, endEarly, isData, isStream, iterate } from "./chunks.ts";
+import type { TableCall } from "./call_table.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
 import { inlineSize, MAX_INLINE, PATIENCE } from "./outgoing_call.ts";
@@ -67,6 +69,16 @@ export interface ServiceCall {
  */
 export type ServiceHandler = (packet: Packet, reply: Reply, call: ServiceCall) => unknown;
 
+/** The service that is called. */
+export interface CalledService {
+  /** Serves its calls. */
+  readonly handler: ServiceHandler;
+  /** A call has begun. */
+  began(): void;
+  /** A call has ended. */
+  ended(): void;
+}
+
 /** What incoming calls need of their router. */
 export interface IncomingHost {
   /** Where time comes from. */
@@ -79,8 +91,8 @@ export interface IncomingHost {
   send(packet: PacketInit): SendFailure | null;
   /** A handler has thrown. */
   threw(packet: Packet, service: string, cause: unknown): void;
-  /** A call has ended. */
-  ended(call: IncomingCall): void;
+  /** A call of a service has ended. */
+  ended(call: IncomingCall, service: CalledService): void;
 }
 
 /** How long a caller that waits for a lost route to come back may be silent, in ms. */
@@ -93,8 +105,17 @@ const ROOM_INTERVAL = 20;
 /** When a caller that waits for the answer to a question of one packet is asked whether it does, in ms. */
 const ASK_AFTER = 15_000;
 
+const REPLY_MARK = encodeCallMark({
+  kind: CALL.data,
+  toService: false,
+  flags: 0,
+  number: 0,
+  argument: 0,
+});
+
 /** One call. */
-export class IncomingCall implements ServiceCall {
+export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
+  next: IncomingCall | null = null;
   /** The packet that began it. */
   readonly packet: Packet;
   /** Name of the service. */
@@ -106,11 +127,14 @@ export class IncomingCall implements ServiceCall {
   readonly #host: IncomingHost;
   readonly #mark: CallMark | null;
   readonly #conversation: Conversation | null = null;
-  readonly #joiner: ItemJoiner;
+  #joiner: ItemJoiner | null = null;
   /** What began as one packet goes on in frames: the answer is large, or is long in coming. */
   #later: Conversation | null = null;
   readonly #since: number;
-  #handler: ServiceHandler | null = null;
+  /** The service that serves it; `null` if it is refused. */
+  #called: CalledService | null = null;
+  /** Whether the handler is still to be run. */
+  #waits: boolean = false;
   #controller: AbortController | null = null;
   #abortReason: unknown = undefined;
   #items: AsyncIterator<unknown> | null = null;
@@ -123,21 +147,25 @@ export class IncomingCall implements ServiceCall {
   #ended: boolean = false;
 
   /** Constructs a new instance. */
-  constructor(host: IncomingHost, packet: Packet, mark: CallMark | null) {
+  constructor(host: IncomingHost, packet: Packet, mark: CallMark | null, now: number) {
     this.#host = host;
     this.packet = packet;
     this.service = packet.srv;
     this.caller = packet.src;
     this.ctx = packet.ctx;
     this.#mark = mark;
-    this.#joiner = new ItemJoiner(host.maxPayload);
-    this.#since = host.clock.now();
+    this.#since = now;
     if (mark?.kind === CALL.open) this.#conversation = this.#converse();
   }
 
   /** Whether the caller is of our kind. */
   get marked(): boolean {
     return this.#mark !== null;
+  }
+
+  /** Whether it has ended. */
+  get hasEnded(): boolean {
+    return this.#ended;
   }
 
   /** Whether the caller's frames are numbered. */
@@ -156,8 +184,10 @@ export class IncomingCall implements ServiceCall {
   }
 
   /** Begins. */
-  start(handler: ServiceHandler): void {
-    this.#handler = handler;
+  start(service: CalledService): void {
+    this.#called = service;
+    this.#waits = true;
+    service.began();
     if (this.#conversation !== null) this.receive(this.#mark!, this.packet);
     else this.#run();
   }
@@ -223,12 +253,13 @@ export class IncomingCall implements ServiceCall {
     this.#settle();
   }
 
-  readonly reply: Reply = (data, init = {}) => {
+  readonly reply: Reply = (data, init) => {
     this.#replied = true;
     const { caller: dst, ctx } = this;
     if (dst === "") return "ERR_NO_ROUTE: Cannot reply: the packet does not say who sent it";
-    const payload = data ?? init.data;
+    const payload = data ?? init?.data;
     if (this.#mark === null) {
+      if (init === undefined) return this.#host.send({ data: payload, dst, ctx });
       return this.#host.send({ ...init, data: payload, srv: "", dst, ctx });
     }
     if (this.#answered || this.#ended) return "ERR_CALL_LOST: Cannot reply: the call has ended";
@@ -239,10 +270,11 @@ export class IncomingCall implements ServiceCall {
     }
   };
 
-  #answer(payload: PacketData, init: PacketInit): SendFailure | null {
+  #answer(payload: PacketData, init: PacketInit = NO_FIELDS): SendFailure | null {
     const data = bytesOf(payload);
     const { typ = 0 } = init;
-    checkFields(new Packet({ typ })); // Frames are sent later, when it is too late to say so.
+    // Frames are sent later, when it is too late to say so.
+    if (typ !== 0) checkFields(new Packet({ typ }));
     const conversation = this.#conversation;
     if (conversation !== null) {
       if (!conversation.hasRoom) return "ERR_CHANNEL_FULL: Cannot reply: too much waits already";
@@ -253,12 +285,15 @@ export class IncomingCall implements ServiceCall {
     if (init.seq || init.ack) { // Fields of the application's own: there is no room for a mark.
       const failure = this.#host.send({ ...init, data, srv: "", dst: this.caller, ctx: this.ctx });
       if (failure !== null) return failure;
-    } else if (data.length > inlineSize(this.#host.chunkSize(this.caller))) {
+    } else if (data.length > SMALL_CHUNK_SIZE && data.length > this.#mostInOne()) {
       this.#later ??= this.#converse();
       this.#later.item(data, typ);
       this.#later.push(callFrame(CALL.end));
     } else {
-      const failure = this.#say(CALL.data, { ...init, data });
+      const { caller: dst, ctx } = this;
+      const { seq, ack } = REPLY_MARK;
+      const fields = { seq, ack, srv: "", dst, ctx, typ, data };
+      const failure = this.#host.send(init === NO_FIELDS ? fields : { ...init, ...fields });
       if (failure !== null) return failure;
     }
     this.#answered = true;
@@ -266,29 +301,49 @@ export class IncomingCall implements ServiceCall {
     return null;
   }
 
+  /** The largest payload that is one packet, in bytes. */
+  #mostInOne(): number {
+    return inlineSize(this.#host.chunkSize(this.caller));
+  }
+
   // ── running the handler ───────────────────────────────────────────────────
 
   #run(): void {
-    const handler = this.#handler!;
-    this.#handler = null;
+    const { handler } = this.#called!;
+    this.#waits = false;
     const { packet } = this;
     if (this.#mark !== null) packet.seq = packet.ack = 0; // For us, not for the application.
     try {
       const result = handler(packet, this.reply, this);
       // It may have answered `reply()`, which is text if that has failed.
       const says = isThenable(result) || isStream(result) || isData(result) && !this.#replied;
-      if (says) return this.#follow(result);
+      if (says && !this.#answersAtOnce(result)) return this.#follow(result);
     } catch (cause) {
       return this.#threw(cause);
     }
     this.#settle();
   }
 
+  /** Sends what a handler has returned, if that is a payload and there is room for it now. */
+  #answersAtOnce(result: unknown): boolean {
+    if (!isData(result) || this.ctx === 0) return false;
+    if (this.reply(result) === null) {
+      this.end();
+      return true;
+    }
+    this.#replied = false; // It is tried again.
+    return false;
+  }
+
   #follow(result: unknown): void {
     this.#running = true;
-    this.#answerWith(result).catch((cause) => this.#threw(cause)).finally(() => {
+    const done = () => {
       this.#running = false;
       this.#settle();
+    };
+    this.#answerWith(result).then(done, (cause) => {
+      this.#threw(cause);
+      done();
     });
   }
 
@@ -371,18 +426,23 @@ export class IncomingCall implements ServiceCall {
 
   #arrived(): void {
     this.#wakeBody?.();
-    if (this.#handler === null) return;
+    if (!this.#waits) return;
     // The question comes first; where its payload follows in frames, the handler waits for it.
     for (let frame; (frame = this.#conversation!.take()) !== undefined;) {
       if (frame.kind === CALL.open && !this.#has(OPEN.body)) return this.#run();
       if (frame.kind !== CALL.data) continue;
-      const data = this.#joiner.push(frame);
-      if (this.#joiner.overflown) return void this.#failTooLarge();
+      const data = this.#join(frame);
+      if (this.#joiner!.overflown) return void this.#failTooLarge();
       if (data === null) continue;
       this.packet.data = data;
       this.packet.typ = frame.typ;
       return this.#run();
     }
+  }
+
+  /** Puts frames together: an item when it is whole, else `null`. */
+  #join(frame: CallFrame): Uint8Array | null {
+    return (this.#joiner ??= new ItemJoiner(this.#host.maxPayload)).push(frame);
   }
 
   /** Tells the caller, and returns what is told. */
@@ -412,8 +472,8 @@ export class IncomingCall implements ServiceCall {
       }
       if (frame.kind === CALL.end) this.#bodyEnded = true;
       if (frame.kind !== CALL.data) continue;
-      const data = this.#joiner.push(frame);
-      if (this.#joiner.overflown) throw new RangeError(this.#failTooLarge());
+      const data = this.#join(frame);
+      if (this.#joiner!.overflown) throw new RangeError(this.#failTooLarge());
       if (data !== null) yield data;
     }
   }
@@ -447,10 +507,13 @@ export class IncomingCall implements ServiceCall {
     this.#wakeBody?.();
     this.#conversation?.end();
     this.#later?.end();
-    this.#host.ended(this);
+    if (this.#called !== null) this.#host.ended(this, this.#called);
     return true;
   }
 }
+
+/** What a reply says beside its payload, if it says nothing. */
+const NO_FIELDS: PacketInit = {};
 
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value;

@@ -6,7 +6,9 @@
 
 import { CALL, type CallMark, decodeCallMark, encodeCallMark } from "../wire/call_mark.ts";
 import type { Packet } from "../wire/packet.ts";
-import { IncomingCall, type IncomingHost, type ServiceHandler } from "./incoming_call.ts";
+import { CallTable } from "./call_table.ts";
+import { type Deadline, type Deadlines, newDeadline } from "./deadlines.ts";
+import { type CalledService, IncomingCall, type IncomingHost } from "./incoming_call.ts";
 
 /** Calls at once. */
 const MAX_CALLS = 16_384;
@@ -21,41 +23,39 @@ const MAX_REMEMBERED = 8_192;
 /** How often is looked whose answer is long in coming, in ms. */
 const WATCH_INTERVAL = 5_000;
 
-/** The service that is called. */
-export interface CalledService {
-  /** Serves its calls. */
-  readonly handler: ServiceHandler;
-  /** A call has begun. */
-  began(): void;
-  /** A call has ended. */
-  ended(): void;
+/** What all incoming calls together need of their router. */
+export interface IncomingCallsHost extends Omit<IncomingHost, "ended"> {
+  /** What calls wait for. */
+  readonly deadlines: Deadlines;
 }
 
-/** All incoming calls. */
+/** All incoming calls. Those that are answered while their handlers run are in no table. */
 export class IncomingCalls {
   readonly #host: IncomingHost;
-  readonly #services: Map<IncomingCall, CalledService> = new Map();
+  readonly #deadlines: Deadlines;
   /** Marked calls, by the caller's address and context. */
-  readonly #callers: Map<string, Map<number, IncomingCall>> = new Map();
+  readonly #callers: Map<string, CallTable<IncomingCall>> = new Map();
   /** Calls of old peers whose handlers are not done. */
   readonly #plain: Set<IncomingCall> = new Set();
   /** Numbered calls that have ended, by caller, context and random number, and when. */
   readonly #remembered: Map<string, number> = new Map();
+  #size: number = 0;
   #numbered: number = 0;
-  #cancelWatch: (() => void) | null = null;
+  readonly #watching: Deadline = newDeadline(() => this.#look());
 
   /** Constructs a new instance. */
-  constructor(host: Omit<IncomingHost, "ended">) {
-    this.#host = { ...host, ended: (call) => this.#ended(call) };
+  constructor(host: IncomingCallsHost) {
+    this.#host = { ...host, ended: (call, service) => this.#ended(call, service) };
+    this.#deadlines = host.deadlines;
   }
 
   /** Calls at this moment. */
   get size(): number {
-    return this.#services.size;
+    return this.#size;
   }
 
-  /** Begins a call, or finds that it has begun before. */
-  begin(packet: Packet, mark: CallMark | null, service: CalledService): void {
+  /** Begins a call that has come at `now`, in ms, or finds that it has begun before. */
+  begin(packet: Packet, mark: CallMark | null, service: CalledService, now: number): void {
     const { src, ctx } = packet;
     if (mark !== null) {
       const earlier = this.#callers.get(src)?.get(ctx);
@@ -71,19 +71,23 @@ export class IncomingCalls {
         earlier.abort(new DOMException("The caller has made another call", "AbortError"));
       }
     }
-    const call = new IncomingCall(this.#host, packet, mark);
-    if (this.size >= MAX_CALLS || (call.numbered && this.#numbered >= MAX_NUMBERED)) {
+    const call = new IncomingCall(this.#host, packet, mark, now);
+    if (this.#size >= MAX_CALLS || (call.numbered && this.#numbered >= MAX_NUMBERED)) {
       const why = `"${packet.srv}" serves too many calls at once`;
       return call.refuse("ERR_CALL_REFUSED", `Cannot accept call: ${why}`);
     }
-    this.#add(call, service);
-    call.start(service.handler);
+    this.#size++;
+    if (call.numbered) this.#numbered++;
+    // Nothing can reach it while its handler runs: what comes meanwhile is told afterwards.
+    call.start(service);
+    if (call.hasEnded) return;
+    this.#add(call);
     this.#watch();
   }
 
   /** Refuses a call of a service that is there but takes no more, or is not there. */
   refuse(packet: Packet, mark: CallMark, isThere: boolean): void {
-    const call = new IncomingCall(this.#host, packet, mark);
+    const call = new IncomingCall(this.#host, packet, mark, this.#host.clock.now());
     const { srv, dst } = packet;
     if (isThere) call.refuse("ERR_CALL_REFUSED", `Cannot accept call: "${srv}" is being drained`);
     else call.refuse("ERR_NO_SERVICE", `Cannot accept call: "${dst}" does not offer "${srv}"`);
@@ -113,54 +117,47 @@ export class IncomingCalls {
 
   /** Ends every call. */
   abortAll(reason: unknown): void {
-    for (const call of [...this.#services.keys()]) call.abort(reason);
+    for (const call of [...this.#marked(), ...this.#plain]) call.abort(reason);
   }
 
   /** Looks now and then after calls that are not answered at once. */
   #watch(): void {
-    if (this.#cancelWatch !== null || this.#callers.size === 0) return;
-    const { clock } = this.#host;
-    this.#cancelWatch = clock.schedule(clock.now() + WATCH_INTERVAL, () => {
-      this.#cancelWatch = null;
-      for (const calls of [...this.#callers.values()]) {
-        for (const call of [...calls.values()]) call.watch();
-      }
-      this.#watch();
-    });
+    if (this.#watching.place >= 0 || this.#callers.size === 0) return;
+    this.#deadlines.add(this.#watching, this.#host.clock.now() + WATCH_INTERVAL);
   }
 
-  #add(call: IncomingCall, service: CalledService): void {
-    const { caller: src, ctx } = call;
-    this.#services.set(call, service);
-    service.began();
+  #look(): void {
+    for (const call of this.#marked()) call.watch();
+    this.#watch();
+  }
+
+  #marked(): IncomingCall[] {
+    return [...this.#callers.values()].flatMap((calls) => calls.values());
+  }
+
+  #add(call: IncomingCall): void {
     if (!call.marked) return void this.#plain.add(call);
-    let calls = this.#callers.get(src);
-    if (calls === undefined) this.#callers.set(src, calls = new Map());
-    calls.set(ctx, call);
-    if (call.numbered) this.#numbered++;
+    let calls = this.#callers.get(call.caller);
+    if (calls === undefined) this.#callers.set(call.caller, calls = new CallTable());
+    calls.add(call);
   }
 
-  #ended(call: IncomingCall): void {
-    const service = this.#services.get(call);
-    if (service === undefined) return; // It was refused.
-    this.#services.delete(call);
-    const { caller: src, ctx } = call;
-    if (call.marked) {
-      const calls = this.#callers.get(src)!;
-      calls.delete(ctx);
-      if (calls.size === 0) this.#callers.delete(src);
-      if (this.#callers.size === 0) {
-        this.#cancelWatch?.();
-        this.#cancelWatch = null;
-      }
-      if (call.numbered) {
-        this.#numbered--;
-        this.#remember(`${src}\n${ctx}\n${call.nonce}`);
-      }
-    } else {
-      this.#plain.delete(call);
+  #ended(call: IncomingCall, service: CalledService): void {
+    this.#size--;
+    if (!call.marked) this.#plain.delete(call);
+    else this.#forget(call);
+    if (call.numbered) {
+      this.#numbered--;
+      this.#remember(`${call.caller}\n${call.ctx}\n${call.nonce}`);
     }
     service.ended();
+  }
+
+  #forget(call: IncomingCall): void {
+    const calls = this.#callers.get(call.caller);
+    if (!calls?.delete(call) || calls.size > 0) return; // Or it was answered at once.
+    this.#callers.delete(call.caller);
+    if (this.#callers.size === 0) this.#deadlines.remove(this.#watching);
   }
 
   #remember(key: string): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CHUNK_SIZE } from "../call/frame.ts";
+import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
 import { callFrame, ItemJoiner } from "../call/items.ts";
 import { CallError, type CallErrorCode, UnreachableError } from "../errors.ts";
 import {
@@ -19,6 +19,7 @@ import { Packet, type PacketInit } from "../wire/packet.ts";
 import { bytesOf, endEarly, isStream, iterate, type PacketDataStream } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { Conversation } from "./conversation.ts";
+import { type Deadline, type Deadlines, newDeadline } from "./deadlines.ts";
 
 /** The largest payload that goes into a packet of its own, if all on the way are of our kind. */
 export const MAX_INLINE = 32_768; // bytes
@@ -50,6 +51,8 @@ export interface ReplySink {
 export interface CallHost {
   /** Where time comes from. */
   readonly clock: Clock;
+  /** What calls wait for. */
+  readonly deadlines: Deadlines;
   /** Uniform over [0, 1). */
   readonly random: () => number;
   /** The largest payload of one item that is put together, in bytes. */
@@ -57,11 +60,13 @@ export interface CallHost {
   /** How much of a payload goes into one frame on the way to an address, in bytes. */
   chunkSize(address: string): number;
   /** Sends a packet, or throws why not. */
-  send(packet: PacketInit): void;
+  send(packet: PacketInit, now?: number): void;
   /** Opens a context. */
-  open(handler: (packet: Packet) => void): number;
+  open(call: OutgoingCall): number;
   /** Closes a context. */
   release(ctx: number): void;
+  /** A call has ended, or nothing more is said in it. */
+  ended(call: OutgoingCall): void;
   /** Tells that a packet could not be delivered. */
   drop(packet: Packet, why: string, target: string): void;
 }
@@ -90,10 +95,23 @@ export interface CallSetup {
   signal: AbortSignal | undefined;
 }
 
-/** One call. */
-export class OutgoingCall {
+const ASK_MARK = encodeCallMark({
+  kind: CALL.ask,
+  toService: true,
+  flags: 0,
+  number: 0,
+  argument: 0,
+});
+
+/** One call; it is its own deadline. */
+export class OutgoingCall implements Deadline {
+  at: number = Infinity;
+  order: number = 0;
+  place: number = -1;
   /** Its context. */
   readonly ctx: number;
+  /** When it began, in ms. */
+  readonly since: number;
   /** When the first reply came, in ms; `null` if none has. */
   repliedAt: number | null = null;
   /** Whether it has ended with an error that was not the application's wish. */
@@ -101,14 +119,13 @@ export class OutgoingCall {
   readonly #host: CallHost;
   readonly #setup: CallSetup;
   readonly #sink: ReplySink;
-  readonly #onEnd: () => void;
-  readonly #joiner: ItemJoiner;
-  readonly #waiting: Packet[] = [];
+  #joiner: ItemJoiner | null = null;
+  #waiting: Packet[] | null = null;
   #conversation: Conversation | null = null;
   #uploading: AsyncIterator<unknown> | null = null;
   #failure: unknown = null;
-  #cancelTimeout: (() => void) | null = null;
-  #cancelIdle: (() => void) | null = null;
+  #idle: Deadline | null = null;
+  #onAbort: (() => void) | null = null;
   #marked: boolean = false;
   #started: boolean = false;
   #hungUp: boolean = false;
@@ -119,31 +136,37 @@ export class OutgoingCall {
     host: CallHost,
     setup: CallSetup,
     sink: ReplySink,
-    onEnd: () => void,
+    now: number,
   ) {
     this.#host = host;
     this.#setup = setup;
     this.#sink = sink;
-    this.#onEnd = onEnd;
-    this.#joiner = new ItemJoiner(host.maxPayload);
-    this.ctx = host.open((packet) => this.#receive(packet));
+    this.since = now;
+    this.ctx = host.open(this);
   }
 
   /** Begins; it may have failed before this returns. */
   start(): void {
-    const { signal, timeout, dst } = this.#setup;
-    const { clock } = this.#host;
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (timeout !== Infinity) {
-      const message = `Cannot wait longer: "${dst}" has not replied within ${
-        Math.round(timeout)
-      } ms`;
-      const expire = () => this.fail(new DOMException(message, "TimeoutError"));
-      this.#cancelTimeout = clock.schedule(clock.now() + timeout, expire);
+    const { signal, timeout, marked } = this.#setup;
+    if (signal !== undefined) {
+      this.#onAbort = () => this.fail(signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
     }
-    const { marked } = this.#setup;
+    this.#host.deadlines.add(this, this.since + timeout);
     if (typeof marked === "boolean") this.#begin(marked);
     else marked.then((known) => this.#begin(known));
+  }
+
+  /** It has taken too long. */
+  expire(): void {
+    const { dst, timeout } = this.#setup;
+    const message = `Cannot wait longer: "${dst}" has not replied within ${Math.round(timeout)} ms`;
+    this.fail(new DOMException(message, "TimeoutError"));
+  }
+
+  /** Name of the service. */
+  get service(): string {
+    return this.#setup.service;
   }
 
   /** Address of the instance. */
@@ -160,7 +183,8 @@ export class OutgoingCall {
   resume(): void {
     if (this.#ended) return;
     this.#waitForReply();
-    while (this.#sink.wants && this.#waiting.length > 0) this.#give(this.#waiting.shift()!);
+    const waiting = this.#waiting ?? [];
+    while (this.#sink.wants && waiting.length > 0) this.#give(waiting.shift()!);
     this.#drain();
   }
 
@@ -200,18 +224,25 @@ export class OutgoingCall {
     const payload = data === undefined || data === null ? undefined : bytesOf(data);
     if (!this.#marked) return this.#sendPlain(payload);
     const size = payload?.length ?? 0;
-    const chunk = this.#host.chunkSize(this.dst);
     const numbered = stream || reliable;
-    if (size > (numbered ? chunk : inlineSize(chunk))) {
+    if (size > SMALL_CHUNK_SIZE && size > this.#mostInOne(numbered)) {
       this.#open(OPEN.body);
       this.#conversation!.item(payload!, typ ?? 0);
       this.#conversation!.push(callFrame(CALL.end));
     } else if (numbered) {
       this.#open(0, payload);
     } else {
-      const mark = { kind: CALL.ask, toService: true, flags: 0, number: 0, argument: 0 };
-      this.#host.send({ ...this.#address(true), ...encodeCallMark(mark), data: payload, typ });
+      const { dst, service: srv, marked } = this.#setup;
+      const { seq, ack } = ASK_MARK;
+      const now = marked === true ? this.since : undefined; // Else it has been asked meanwhile.
+      this.#host.send({ srv, dst, seq, ack, ctx: this.ctx, typ, data: payload }, now);
     }
+  }
+
+  /** The largest payload that goes with the question, in bytes. */
+  #mostInOne(numbered: boolean): number {
+    const chunk = this.#host.chunkSize(this.dst);
+    return numbered ? chunk : inlineSize(chunk);
   }
 
   /** Begins a conversation. Throws if not even its first frame could be sent. */
@@ -292,36 +323,42 @@ export class OutgoingCall {
 
   // ── receiving ─────────────────────────────────────────────────────────────
 
-  #receive(packet: Packet): void {
+  /**
+   * A packet has come in its context.
+   *
+   * @param found What it says about its call, if anything.
+   */
+  receive(packet: Packet, found: CallMark | null, now: number): void {
     const { dst } = this.#setup;
     const { src, srv } = packet;
     // A reply names no service, and comes from whom was asked, if it says so at all.
     if (srv !== "" || src !== "" && src !== dst) {
       return this.#host.drop(packet, `it is no reply in context ${this.ctx}`, srv || src);
     }
-    const mark = this.#marked ? decodeCallMark(packet) : null;
-    if (mark === null) return this.#receivePlain(packet);
+    const mark = this.#marked ? found : null;
+    if (mark === null) return this.#receivePlain(packet, now);
     packet.seq = packet.ack = 0; // They were for us, not for the application.
     if (mark.kind === CALL.gone) {
       this.fail(this.#error("ERR_CALL_LOST", "does not know the call any more"));
     } else if (mark.number > 0) {
       (this.#conversation ?? this.#converse()).receive(mark, packet);
     } else {
-      this.#receiveSingle(mark, packet);
+      this.#receiveSingle(mark, packet, now);
     }
   }
 
   /** A packet without marks, of an old peer or sent by hand. */
-  #receivePlain(packet: Packet): void {
-    if (this.#sink.wants) return this.#give(packet);
-    if (this.#waiting.length < MAX_WAITING) return void this.#waiting.push(packet);
+  #receivePlain(packet: Packet, now: number): void {
+    if (this.#sink.wants) return this.#give(packet, now);
+    const waiting = this.#waiting ??= [];
+    if (waiting.length < MAX_WAITING) return void waiting.push(packet);
     this.#host.drop(packet, "too many replies wait to be read", this.#setup.service);
   }
 
   /** The one reply to a question that was one packet. */
-  #receiveSingle({ kind }: CallMark, packet: Packet): void {
+  #receiveSingle({ kind }: CallMark, packet: Packet, now: number): void {
     if (kind === CALL.error) this.#failThere(packet.text());
-    else if (kind === CALL.data) this.#give(packet);
+    else if (kind === CALL.data) this.#give(packet, now);
     else if (kind === CALL.end) this.#finish();
   }
 
@@ -337,8 +374,9 @@ export class OutgoingCall {
       } else if (frame.kind === CALL.error) {
         this.#failThere(new TextDecoder().decode(frame.data));
       } else if (frame.kind === CALL.data) {
-        const data = this.#joiner.push(frame);
-        if (this.#joiner.overflown) {
+        const joiner = this.#joiner ??= new ItemJoiner(this.#host.maxPayload);
+        const data = joiner.push(frame);
+        if (joiner.overflown) {
           const why = `has sent more than ${this.#host.maxPayload} bytes at once`;
           this.fail(this.#error("ERR_CALL_SIZE", why));
         } else if (data !== null) {
@@ -350,10 +388,9 @@ export class OutgoingCall {
     else conversation.flush();
   }
 
-  #give(packet: Packet): void {
-    this.#cancelIdle?.();
-    this.#cancelIdle = null;
-    this.repliedAt ??= this.#host.clock.now();
+  #give(packet: Packet, now?: number): void {
+    if (this.#idle !== null) this.#host.deadlines.remove(this.#idle);
+    this.repliedAt ??= now ?? this.#host.clock.now();
     this.#sink.reply(packet);
     if (this.#ended) return;
     if (this.#setup.stream) {
@@ -381,26 +418,26 @@ export class OutgoingCall {
 
   // ── the end ───────────────────────────────────────────────────────────────
 
-  readonly #onAbort = (): void => this.fail(this.#setup.signal!.reason);
-
   #waitForReply(): void {
     const { idle, dst } = this.#setup;
-    // It may wait already: a reader may ask for more while it is given something.
-    if (idle === Infinity || this.#cancelIdle !== null) return;
-    const { clock } = this.#host;
-    this.#cancelIdle = clock.schedule(clock.now() + idle, () => {
+    if (idle === Infinity) return;
+    const { clock, deadlines } = this.#host;
+    this.#idle ??= newDeadline(() => {
       const message = `Cannot wait longer: "${dst}" has sent nothing for ${idle} ms`;
       this.fail(new DOMException(message, "TimeoutError"));
     });
+    // It may wait already: a reader may ask for more while it is given something.
+    if (this.#idle.place < 0) deadlines.add(this.#idle, clock.now() + idle);
   }
 
   /** Lets go of everything; `false` if that was done before. */
   #end(failure: unknown = null): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.failed = failure !== null && !this.#setup.signal?.aborted;
-    this.#setup.signal?.removeEventListener("abort", this.#onAbort);
-    this.#cancelIdle?.();
+    const { signal } = this.#setup;
+    this.failed = failure !== null && !signal?.aborted;
+    if (this.#onAbort !== null) signal!.removeEventListener("abort", this.#onAbort);
+    if (this.#idle !== null) this.#host.deadlines.remove(this.#idle);
     this.#hangUp();
     return true;
   }
@@ -411,10 +448,10 @@ export class OutgoingCall {
     this.#hungUp = true;
     this.#conversation?.end();
     this.#host.release(this.ctx);
-    this.#cancelTimeout?.();
+    this.#host.deadlines.remove(this);
     // It was ours to end; what it thinks of it is not.
     if (this.#uploading !== null) endEarly(this.#uploading).catch(() => {});
-    this.#onEnd();
+    this.#host.ended(this);
   }
 
   #error(code: CallErrorCode, why: string): CallError {

@@ -22,7 +22,9 @@ import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } f
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
-import { checkName, Handlers, type PacketHandler } from "./handlers.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Fifo } from "./fifo.ts";
+import { checkName, type ContextOwner, Handlers, type PacketHandler } from "./handlers.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import type { Registration, ServiceOptions } from "./local_service.ts";
 import type { ReplyStream } from "./reply_stream.ts";
@@ -146,12 +148,13 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /** Those whose neighbours have been let in. */
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
-  readonly #contexts: ContextTable<PacketHandler>;
+  readonly #contexts: ContextTable<ContextOwner>;
+  readonly #deadlines: Deadlines = new Deadlines(() => this.#arm());
   readonly #handlers: Handlers;
   readonly #caller: Caller;
   readonly #arrivals: Arrivals = new Arrivals();
-  readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
-  readonly #news: (() => void)[] = [];
+  readonly #effects: Fifo<{ effect: Effect; outcome: Outcome | null }> = new Fifo();
+  readonly #news: Fifo<() => void> = new Fifo();
   #acting: boolean = false;
   #telling: boolean = false;
   #nextLink: LinkId = 1;
@@ -187,6 +190,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       this.#mesh.kindOf(address) === "own" ? CHUNK_SIZE : SMALL_CHUNK_SIZE;
     this.#handlers = new Handlers(this.#contexts, {
       clock: this.#clock,
+      deadlines: this.#deadlines,
       maxPayload,
       chunkSize,
       advertise: (service, capacity) =>
@@ -196,6 +200,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     });
     this.#caller = new Caller({
       clock: this.#clock,
+      deadlines: this.#deadlines,
       random,
       balance,
       maxPayload,
@@ -204,9 +209,11 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       throwIfClosed: () => {
         if (this.#closing) throw closedError();
       },
-      send: (packet) => this.#send(packet),
-      open: (handler) => this.#contexts.open(handler),
+      send: (packet, now) => this.#send(packet, now),
+      open: (call) => this.#contexts.open(call),
       release: (ctx) => this.#contexts.release(ctx),
+      owners: () => this.#contexts.owners(),
+      owner: (ctx) => this.#contexts.get(ctx),
       drop: (packet, why, target) => this.#handlers.drop(packet, why, target),
       fallBack: (event) => {
         this.#news.push(() => this.dispatchEvent(event));
@@ -245,10 +252,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         const choosesFormat = channel.peerReadsBinary !== undefined;
         this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options, choosesFormat));
       },
-      receive: (packet) => {
-        if (this.#closing || !this.#links.has(link.id)) return;
-        this.#apply(this.#mesh.receive(link.id, packet, this.#clock.now()));
-      },
+      receive: (packet) => this.#receive(link.id, packet),
       refuse: (error) => {
         this.#detach(link, error, false);
         channel.close();
@@ -414,19 +418,33 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   }
 
   /** Sends a packet, or throws why not. */
-  #send(init: Packet | PacketInit): void {
+  #send(init: Packet | PacketInit, now: number = this.#clock.now()): void {
     if (this.#closing) throw closedError();
     if (typeof init !== "object" || init === null) {
       throw new PacketError("ERR_PACKET_FIELD", "Cannot send packet: it is not an object");
     }
-    const packet = (init instanceof Packet ? init : new Packet(init)).copy();
+    const packet = new Packet(init);
     checkFields(packet);
+    if (!this.#acting) {
+      const link = this.#mesh.dispatch(packet);
+      if (link !== null) return this.#sendOver(link, packet);
+    }
     // In the middle of a channel's send() the outcome comes too late: it is told as an event.
     const outcome: Outcome | null = this.#acting ? null : { done: false, drops: [] };
-    this.#apply(this.#mesh.send(packet, this.#clock.now()), outcome);
+    this.#apply(this.#mesh.send(packet.copy(), now), outcome); // It may have to wait.
     if (outcome === null) return;
     if (!outcome.done && outcome.drops.length > 0) throw outcome.drops[0]!.error;
     for (const drop of outcome.drops) this.#report(drop); // Some of a multicast went through.
+  }
+
+  /** Sends a packet over a link at once, or throws why not. Its data is borrowed. */
+  #sendOver(link: LinkId, packet: Packet): void {
+    this.#acting = true;
+    const error = this.#transmit(link, packet);
+    this.#acting = false;
+    if (this.#effects.length > 0) this.#apply([]); // Of what the channel did meanwhile.
+    else if (this.#news.length > 0) this.#tell();
+    if (error !== null) throw error;
   }
 
   /**
@@ -608,15 +626,34 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   // ── doing what the mesh wants ─────────────────────────────────────────────
 
+  /** Takes a packet that has come over a link. */
+  #receive(link: LinkId, packet: Packet): void {
+    if (this.#closing || !this.#links.has(link)) return;
+    const now = this.#clock.now();
+    if (this.#acting || this.#telling || this.#news.length > 0) { // It has to wait for its turn.
+      return this.#apply(this.#mesh.receive(link, packet, now));
+    }
+    const effects = this.#mesh.arrive(link, packet, now);
+    if (effects !== null) return this.#apply(effects);
+    packet.trailer = null; // It was for us, not for the application.
+    this.#telling = true;
+    this.#handlers.deliver(packet, now);
+    this.#telling = false;
+    if (this.#news.length > 0) this.#tell();
+  }
+
   /**
    * Carries out effects in order, then tells the application. A channel that closes meanwhile adds
    * its own to the end, so that no neighbour hears old news after new.
    */
   #apply(effects: Effect[], outcome: Outcome | null = null): void {
     if (this.#closing) effects = []; // Whoever leaves says no more than goodbye.
-    for (const effect of effects) this.#effects.push({ effect, outcome });
-    if (this.#acting) return;
+    if (this.#acting) {
+      for (const effect of effects) this.#effects.push({ effect, outcome });
+      return;
+    }
     this.#acting = true;
+    for (const effect of effects) this.#perform(effect, outcome);
     for (let next; (next = this.#effects.shift()) !== undefined;) {
       this.#perform(next.effect, next.outcome);
     }
@@ -637,7 +674,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       case "deliver":
         if (outcome) outcome.done = true;
         effect.packet.trailer = null; // It was for us, not for the application.
-        this.#news.push(() => this.#handlers.deliver(effect.packet));
+        this.#news.push(() => this.#handlers.deliver(effect.packet, this.#clock.now()));
         return;
       case "drop": {
         const { packet, error, reason, count, link = 0 } = effect;
@@ -708,11 +745,21 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#report(drop);
   }
 
-  /** Keeps the one timer at the mesh's deadline. Without a link, what is due can wait for one. */
+  /**
+   * Keeps the one timer at the first deadline, of the mesh or of a call. Without a link, what is due
+   * in the mesh can wait for one.
+   */
   #arm(): void {
-    const idle = this.#closing !== null || this.#links.size === 0; // No timer: programs may end.
-    const deadline = idle ? Infinity : this.#mesh.deadline();
+    const alone = this.#links.size === 0; // No timer without a call: programs may end.
+    const calls = this.#deadlines.next;
+    const deadline = this.#closing !== null
+      ? Infinity
+      : alone
+      ? calls
+      : Math.min(calls, this.#mesh.deadline());
     if (deadline === this.#timerAt) return;
+    // Most calls end in time: a timer that is too early then is cheaper than a new one for each.
+    if (!alone && deadline > this.#timerAt && deadline !== Infinity) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#timerAt = deadline;
@@ -720,8 +767,15 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#cancelTimer = this.#clock.schedule(deadline, () => {
       this.#timerAt = Infinity;
       this.#cancelTimer = null;
-      this.#apply(this.#mesh.tick(this.#clock.now()));
+      this.#tick();
     });
+  }
+
+  /** Does what is due. */
+  #tick(): void {
+    const now = this.#clock.now();
+    for (let due; (due = this.#deadlines.take(now)) !== undefined;) due.expire();
+    this.#apply(this.#links.size === 0 ? [] : this.#mesh.tick(now));
   }
 
   // ── telling the application ───────────────────────────────────────────────
@@ -755,7 +809,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     this.#arrivals.tell(info);
     this.dispatchEvent(new ServiceEvent(info));
     const { service, capacity, address } = info;
-    this.#handlers.guard(null, "the capacity callback", () => {
+    this.#handlers.guard("the capacity callback", () => {
       this.#onCapacity?.(service, capacity, address);
     });
   }

@@ -31,7 +31,7 @@ const TRAILER_SIZE = TRAILER.length + 1;
 const MAX_FLOWS = 1_024;
 
 /** Shorter runs of bytes are copied one by one. */
-const SHORT = 96;
+const SHORT = 40;
 
 /** Packets that go the same way. */
 interface Flow {
@@ -95,8 +95,8 @@ export class Transit implements FrameCarrier {
     const room = exit.outlet.reserve(newHead.length + end - rest + 2); // One for an escape.
     if (room === null) return false;
     const { bytes, at: begin } = room;
-    let at = copy(newHead, 0, newHead.length, bytes, begin);
-    at = copy(chunk, rest, end - 1, bytes, at);
+    bytes.set(newHead, begin);
+    let at = copy(chunk, rest, end - 1, bytes, begin + newHead.length);
     if (hops === END || hops === ESC) {
       bytes[at++] = ESC;
       bytes[at++] = hops === END ? ESC_END : ESC_ESC;

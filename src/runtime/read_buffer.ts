@@ -5,7 +5,7 @@
  */
 
 /** An idle connection waits with so many bytes, which many small reads share. */
-const SMALL = 1 << 11;
+const SMALL = 1 << 10;
 
 /** A read that may be followed by others in the same buffer leaves them at least so many. */
 const MIN_ROOM = SMALL / 2;

@@ -51,7 +51,7 @@ function list(values: string[]): string[] {
 
 function known<T extends string>(names: string[], all: T[]): T[] {
   for (const name of names) {
-    if (all.includes(name as T)) continue;
+    if (all.some((one) => one === name || one.startsWith(`${name}-`))) continue;
     throw new TypeError(`Cannot run "${name}": there are ${all.join(", ")}`);
   }
   return names as T[];

@@ -249,6 +249,15 @@ describe(skip ? `pages (skipped: ${skip})` : "pages", () => {
         .map(({ name }) => new URL(name).pathname)`),
       ["/app/app.ts", "/aln.js"],
     );
+    // Unless a format is chosen, they begin in text, and go over to bytes.
+    await using other = await listen("ws://127.0.0.1:0", hub);
+    const kinds = await built.evaluate<Record<string, string[]>>(
+      kindsOfMessages("/aln.js", other.url),
+    );
+    for (const [direction, [first, ...rest]] of Object.entries(kinds)) {
+      assert.deepEqual([first, rest.at(-1)], ["text", "bytes"], direction);
+      assert(!rest.slice(rest.indexOf("bytes")).includes("text"), direction);
+    }
     await built.close();
   });
 });
@@ -263,6 +272,26 @@ function useLibrary(module: string, url: string): string {
     const answer = await router.request("ping", "y");
     await router.close();
     return answer.text();
+  })()`;
+}
+
+/** An expression: joins, calls `ping`, and tells which kinds of messages have gone either way. */
+function kindsOfMessages(module: string, url: string): string {
+  return `(async () => {
+    const { WebSocketChannel, Router } = await import("${module}");
+    const socket = new WebSocket("${url}");
+    const kinds = { out: [], back: [] };
+    const note = (direction, data) =>
+      kinds[direction].push(typeof data === "string" ? "text" : "bytes");
+    socket.addEventListener("message", ({ data }) => note("back", data));
+    const send = socket.send.bind(socket);
+    socket.send = (data) => (note("out", data), send(data));
+    const router = new Router("watcher");
+    router.addChannel(new WebSocketChannel(socket));
+    await router.waitForService("ping");
+    await router.request("ping", "z");
+    await router.close();
+    return kinds;
   })()`;
 }
 

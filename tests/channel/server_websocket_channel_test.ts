@@ -37,6 +37,49 @@ test("ServerWebSocketChannel sends JSON as text, and bytes if it is told to", {
   ]);
 });
 
+test("ServerWebSocketChannel goes over to bytes when its peer reads them, unless told otherwise", {
+  timeout,
+}, async () => {
+  const channels = [open(), open({ format: "json" }), open({ format: "binary" })];
+  for (const { channel } of channels) {
+    for (const reads of [null, true, true, false]) {
+      if (reads !== null) channel.peerReadsBinary(reads);
+      channel.send(PING);
+    }
+    await channel.drained();
+  }
+  const opcodes = channels.map(({ duplex }) =>
+    readServerFrames(concat(duplex.written)).map(({ opcode }) => opcode)
+  );
+  assert.deepEqual(opcodes, [
+    [text, binary, binary, text],
+    [text, text, text, text],
+    [binary, binary, binary, binary],
+  ]);
+});
+
+test("ServerWebSocketChannel acknowledges a header that comes without its payload", {
+  timeout,
+}, async () => {
+  const { duplex, frames, told } = open();
+  const whole = clientFrame(binary, PING.toBinary());
+  const header = whole.length - PING.toBinary().length;
+  duplex.push(whole.subarray(0, header - 1));
+  await turn();
+  assert.deepEqual(frames(), []);
+  duplex.push(whole.subarray(header - 1, header));
+  await turn();
+  assert.deepEqual([frames(), told], [["pong "], []]);
+  duplex.push(whole.subarray(header));
+  await turn();
+  duplex.push(whole, whole.subarray(0, header + 1), whole.subarray(header + 1));
+  await turn();
+  assert.deepEqual([frames(), told], [["pong "], Array(3).fill("packet ping")]);
+  duplex.push(clientFrame(binary), clientFrame(close)); // Nothing is to come of these.
+  await turn();
+  assert.deepEqual(frames(), ["pong ", "close 1000"]);
+});
+
 test("ServerWebSocketChannel puts what is sent in one turn into one write", {
   timeout,
 }, async () => {

@@ -3,6 +3,8 @@ import { mock, test } from "node:test";
 import { ChannelError, Packet, StreamChannel, type StreamChannelOptions } from "../../mod.ts";
 import { encodeFrame, encodePacket, KissDecoder } from "../../src/wire/mod.ts";
 import { concat, FakeDuplex, record, turn } from "../support/channels.ts";
+import { Chance, mutateBytes, randomCuts, randomPacket } from "../support/fuzz.ts";
+import { toHex } from "../wire/hex.ts";
 
 const PING = encodeFrame(new Packet({ srv: "ping" }).toBinary());
 const PONG = encodeFrame(new Packet({ srv: "pong" }).toBinary());
@@ -259,3 +261,136 @@ test(
     ]);
   },
 );
+
+test("StreamChannel queues frames of its outlet like packets, as far as its queue has room", {
+  timeout: 10_000,
+}, async () => {
+  const { duplex, channel } = open({ highWater: 2 * PING.length });
+  const outlet = channel.outlet!;
+  const room = outlet.reserve(PONG.length + 1)!;
+  room.bytes.set(PONG, room.at);
+  outlet.commit(PONG.length);
+  assert.equal(channel.send(new Packet({ srv: "ping" })), true);
+  assert.deepEqual([channel.bufferedBytes, outlet.reserve(1)], [2 * PING.length, null]);
+  await channel.drained();
+  assert.deepEqual(duplex.written, [concat([PONG, PING])]);
+  assert.equal(outlet.reserve(1_000_000), room); // Alone it may be of any size.
+  outlet.commit(0);
+  assert.equal(channel.bufferedBytes, 0);
+  const { packetsOut, bytesOut } = channel.counters;
+  assert.deepEqual([packetsOut, bytesOut], [2, 2 * PING.length]);
+  channel.close();
+  assert.equal(outlet.reserve(1), null);
+});
+
+test("StreamChannel drops frames of its outlet to make room, too, one by one", {
+  timeout: 10_000,
+}, async () => {
+  const { duplex, channel, told } = open({ highWater: 12, overflow: "drop-oldest" });
+  for (const value of [1, 2, 3]) {
+    const { bytes, at } = channel.outlet!.reserve(4)!;
+    bytes.fill(value, at, at + 4);
+    channel.outlet!.commit(4);
+  }
+  assert.equal(channel.send(new Packet({ net: 0, ctx: 7 })), true); // Five bytes: two frames go.
+  await channel.drained();
+  assert.deepEqual(duplex.written, [
+    concat([Uint8Array.of(3, 3, 3, 3), encodeFrame(new Packet({ ctx: 7 }).toBinary())]),
+  ]);
+  assert.deepEqual(told, ["drop ERR_CHANNEL_FULL", "drop ERR_CHANNEL_FULL"]);
+});
+
+/** A carrier that carries everything, or nothing, and says what it was shown. */
+function carrier(carries: boolean) {
+  const shown: string[] = [];
+  return {
+    shown,
+    carry(chunk: Uint8Array, start: number, end: number): boolean {
+      shown.push(toHex(chunk.subarray(start, end)));
+      return carries;
+    },
+    learn: (chunk: Uint8Array, start: number, packet: Packet) => {
+      shown.push(`${packet.srv} ${toHex(chunk.subarray(start, start + 2))}`);
+    },
+    carried: (count: number) => void shown.push(`${count} carried`),
+  };
+}
+
+test("StreamChannel shows a carrier no end of a frame that is too large", {
+  timeout: 10_000,
+}, async () => {
+  for (const carries of [true, false]) {
+    const { duplex, channel, told } = open({ limit: 50 });
+    channel.carrier = carrier(carries);
+    duplex.push(new Uint8Array(60).fill(1));
+    await turn();
+    duplex.push(concat([PONG, PING]));
+    await turn();
+    const ping = toHex(PING.subarray(0, -1));
+    const learnt = `ping ${ping.slice(0, 4)}`;
+    const { shown } = channel.carrier as ReturnType<typeof carrier>;
+    assert.deepEqual(shown, carries ? [ping, "1 carried"] : [ping, learnt]);
+    assert.deepEqual(told, ["drop ERR_PACKET_FRAME", ...carries ? [] : ["packet ping"]]);
+  }
+});
+
+test("StreamChannel tells a carrier of no packet that was not made of the frame", {
+  timeout: 10_000,
+}, async () => {
+  const { duplex, channel } = open({ repair: false });
+  const watcher = channel.carrier = carrier(false);
+  duplex.push(concat([PING, NOISE, PONG]));
+  await turn();
+  const heads = watcher.shown.filter((line) => line.includes(" "));
+  assert.deepEqual(heads.map((line) => line.split(" ")[0]), ["ping", "pong"]);
+});
+
+test("StreamChannel hands on the same, shown to a carrier or not, however it is cut", {
+  timeout: 60_000,
+}, async () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const chance = new Chance(seed);
+    const frames = Array.from({ length: 30 }, () => {
+      const frame = encodeFrame(randomPacket(chance).toBinary());
+      return chance.oneIn(3) ? mutateBytes(chance, frame) : frame;
+    });
+    const options = { limit: chance.pick([40, 66_608]), repair: chance.oneIn(2) };
+    const chunks = [...randomCuts(chance, concat(frames))];
+    const [plain, shown] = await Promise.all([null, carrier(false)].map(async (watcher) => {
+      const { duplex, channel } = open(options);
+      channel.carrier = watcher;
+      const told: string[] = [];
+      channel.onPacket = (packet) => void told.push(packet.toJson());
+      channel.onDrop = ({ message }) => void told.push(message);
+      duplex.push(...chunks);
+      duplex.end();
+      await channel.closed;
+      return told;
+    }));
+    assert.deepEqual(shown, plain, `seed ${seed}`);
+  }
+});
+
+test("StreamChannel keeps no large buffer for a small packet, nor for one that waits", {
+  timeout: 10_000,
+}, async () => {
+  const { duplex, channel } = open();
+  const frame = encodeFrame(new Packet({ data: "small" }).toBinary());
+  const chunk = new Uint8Array(1 << 16).subarray(100, 100 + frame.length);
+  chunk.set(frame);
+  const kept: Packet[] = [];
+  channel.onPacket = (packet) => void kept.push(packet);
+  duplex.push(chunk);
+  await turn();
+  const late = open();
+  late.channel.onPacket = null;
+  late.duplex.push(concat(Array.from({ length: 200 }, () => frame)));
+  await turn();
+  late.channel.onPacket = (packet) => void kept.push(packet);
+  await turn();
+  assert.equal(kept.length, 201);
+  for (const packet of kept) {
+    assert.equal(packet.text(), "small");
+    assert.ok(packet.data.buffer.byteLength <= 2 * frame.length);
+  }
+});

@@ -26,6 +26,25 @@ test("WebSocketChannel sends JSON as text, and bytes if it is told to", {
   assert.equal(json.socket.binaryType, "arraybuffer");
 });
 
+test("WebSocketChannel goes over to bytes when its peer reads them, unless told otherwise", {
+  timeout: 10_000,
+}, async () => {
+  const channels = [open(), open({ format: "json" }), open({ format: "binary" })];
+  for (const { channel } of channels) {
+    for (const reads of [null, true, true, false]) {
+      if (reads !== null) channel.peerReadsBinary(reads);
+      channel.send(PING);
+    }
+    await channel.drained();
+  }
+  const kinds = channels.map(({ socket }) => socket.sent.map((message) => typeof message));
+  assert.deepEqual(kinds, [
+    ["string", "object", "object", "string"],
+    ["string", "string", "string", "string"],
+    ["object", "object", "object", "object"],
+  ]);
+});
+
 const encoder = new TextEncoder();
 const raw = PING.toBinary();
 /** Its last byte is a delimiter's, as if it were a frame. */

@@ -105,6 +105,20 @@ for (const [what, stream, events] of MESSAGES) {
   });
 }
 
+test("WebSocketDecoder unmasks messages of every size, wherever they stand, and keeps them apart", () => {
+  const chance = new Chance(1);
+  const messages = Array.from({ length: 700 }, (_, i) => randomBytes(chance, i % 350));
+  const mask = () => [...randomBytes(chance, 4)] as [number, number, number, number];
+  const stream = concat(...messages.map((data) => clientFrame(binary, data, { mask: mask() })));
+  for (const shift of [0, 1, 2, 3]) {
+    const chunk = concat(new Uint8Array(shift), stream).subarray(shift);
+    const before = chunk.slice();
+    const events = decode(chunk);
+    assert.deepEqual(chunk, before, "the chunk is borrowed");
+    assert.deepEqual(events, messages.map((data) => ({ kind: "binary", data })));
+  }
+});
+
 for (const size of [0, 1, 125, 126, 127, 65_535, 65_536, LIMIT]) {
   test(`WebSocketDecoder understands a message of ${size} bytes`, () => {
     const data = randomBytes(new Chance(size), size);

@@ -4,7 +4,7 @@
  *     deno run -A tests/fuzz/full.ts [count] [seed]
  *
  * Sends `count` packets (1,000,000) through encode, frame, cut and decode, then as many hostile
- * frames into decoders, half as many damaged inputs into the codecs, a tenth as many hellos,
+ * frames into decoders, as many of both through a plain codec beside, half as many damaged inputs into the codecs, a tenth as many hellos,
  * trailers and link frames, and as many streams of frames into WebSocket decoders. Exits with 1,
  * the seed and the case in hex as soon as one does not hold.
  */
@@ -12,6 +12,7 @@
 import process from "node:process";
 import {
   codecsSurvive,
+  decodersAgree,
   framesAreSurvived,
   greetingsSurvive,
   linkFramesSurvive,
@@ -55,6 +56,7 @@ const seed = argument(3, Math.floor(Math.random() * 0x7fff_ffff));
 try {
   run("packets", count, PER_STREAM, (at) => packetsSurvive(at, PER_STREAM));
   run("hostile frames", count, PER_STREAM, (at) => framesAreSurvived(at, PER_STREAM));
+  run("plain and fast", count, PER_STREAM, (at) => decodersAgree(at, PER_STREAM));
   run("damaged inputs", Math.ceil(count / 2), 1, codecsSurvive);
   run("hellos and trailers", Math.ceil(count / 10), 1, greetingsSurvive);
   run("link frames", Math.ceil(count / 10), 1, linkFramesSurvive);

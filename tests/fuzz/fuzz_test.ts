@@ -10,6 +10,7 @@ import { Packet } from "../../src/wire/packet.ts";
 import { Chance, mutateBytes, mutateText, randomPacket } from "../support/fuzz.ts";
 import {
   codecsSurvive,
+  decodersAgree,
   framesAreSurvived,
   FuzzFailure,
   greetingsSurvive,
@@ -84,6 +85,12 @@ test(
 
 test("Hostile frames are survived, and the good packet behind them arrives", { timeout }, () => {
   for (let i = 0; i < 1_000; i++) framesAreSurvived(SEED + i, 10);
+});
+
+test("Packets and hostile frames are what a plain codec makes of them, byte by byte", {
+  timeout,
+}, () => {
+  for (let i = 0; i < 1_000; i++) decodersAgree(SEED + i, 10);
 });
 
 test("Damaged packets, adverts and JSON give PacketError or a value", { timeout }, () => {

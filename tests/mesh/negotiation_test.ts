@@ -48,6 +48,36 @@ test("a neighbour that cannot take link frames is treated as an old peer", () =>
   assert.equal(me.mesh.neighbourKind(1), "legacy");
 });
 
+test("a link that can carry text or bytes goes over to bytes once the neighbour reads them", () => {
+  const me = new Script();
+  const [effect] = me.mesh.linkUp(1, 0, {}, true);
+  assert(effect?.kind === "transmit");
+  const caps = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
+  assert.equal(decodeHello(effect.packet.data)!.caps, caps | CAP.binary);
+  const format = (lines: string[]) => lines.filter((line) => line.startsWith("format"));
+  assert.deepEqual(format(me.hello(1, "b", { caps: caps | CAP.binary })), ["format 1 binary"]);
+  // The same once more, a new beginning, one that reads text alone, and an old peer.
+  assert.deepEqual(format(me.hello(1, "b", { caps: caps | CAP.binary })), []);
+  me.wait(1_000);
+  const session = "00000000000000ff";
+  assert.deepEqual(format(me.hello(1, "b", { caps: caps | CAP.binary, session })), []);
+  me.wait(1_000);
+  assert.deepEqual(format(me.hello(1, "b", { caps })), ["format 1 text"]);
+  me.wait(1_000);
+  assert.deepEqual(format(me.hello(1, "b", { caps: caps | CAP.binary, session })), [
+    "format 1 binary",
+  ]);
+  const [first, ...rest] = me.hear(1, { net: 3 });
+  assert.deepEqual([first, format(rest)], ["format 1 text", []]);
+});
+
+test("a link that cannot choose is not told to", () => {
+  const me = new Script();
+  me.mesh.linkUp(1, 0);
+  const lines = me.hello(1, "b", { caps: 0xffff_ffff });
+  assert.deepEqual(lines.filter((line) => line.startsWith("format")), []);
+});
+
 test("a neighbour is sent neither hop limits nor digests that it cannot take", () => {
   const me = new Script();
   me.join(1, "b", { caps: CAP.seq | CAP.bulk });

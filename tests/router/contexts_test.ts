@@ -49,6 +49,36 @@ test("ContextTable.open() refuses more than its limit", () => {
   assert.equal(table.size, 0);
 });
 
+test("ContextTable keeps contexts that stay open, however often ids go round", () => {
+  const table = new ContextTable<string>(seededRandom(2));
+  const kept = new Map<number, string>();
+  for (let i = 0; i < 200; i++) {
+    for (let k = 0; k < 997; k++) table.release(table.open("brief")); // Prime: any slot comes up.
+    const name = `kept ${i}`;
+    const id = table.open(name);
+    assert(!kept.has(id));
+    kept.set(id, name);
+  }
+  assert.equal(table.size, 200);
+  assert.deepEqual([...kept.keys()].map((id) => table.get(id)), [...kept.values()]);
+  for (const id of kept.keys()) table.release(id);
+  assert.deepEqual([table.size, table.owners()], [0, []]);
+});
+
+test("ContextTable.owners() are in the order in which they came, across the last id", () => {
+  const table = new ContextTable<number>(() => 0.999);
+  const ids = Array.from({ length: 100 }, (_, i) => table.open(i));
+  assert(ids.includes(65_535) && ids.includes(1));
+  table.release(ids[50]!);
+  const owners = Array.from({ length: 100 }, (_, i) => i).filter((i) => i !== 50);
+  assert.deepEqual(table.owners(), owners);
+  assert.deepEqual([table.get(0), table.get(ids[50]!), table.get(ids[51]! + 128)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
 test("Router.registerContextHandler() hears the packets that come with its id", {
   timeout: 10_000,
 }, async () => {

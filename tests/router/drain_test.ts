@@ -327,3 +327,26 @@ test("Every capacity from 1 to 65,535 may be given to a service that follows its
   }
   await clock.until(failed);
 });
+
+test(
+  "Registration.calls counts a call while its handler runs, and drain() waits for it, though it answers at once",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    const router = new Router("a", { clock: new ManualClock() });
+    const counts: number[] = [];
+    let drained: Promise<void> | null = null;
+    const service = router.registerService("s", (packet, reply) => {
+      counts.push(service.calls);
+      drained ??= service.drain().then(() => void counts.push(service.calls));
+      reply(packet.data);
+      counts.push(service.calls);
+    });
+    assert.equal((await router.request("s", "one")).text(), "one");
+    await drained;
+    assert.deepEqual(counts, [1, 0, 0]); // Once it is answered, it is over.
+    assert.equal(await failureCode(router.request("s")), "ERR_NO_SERVICE");
+    await router.close();
+  },
+);

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { PacketError } from "../../src/errors.ts";
+import { FrameWriter } from "../../src/framing/frame_writer.ts";
 import { encodeFrame } from "../../src/framing/kiss.ts";
 import { PacketDecoder } from "../../src/framing/packet_decoder.ts";
 import {
@@ -36,6 +37,7 @@ import {
   randomTrailer,
 } from "./fuzz.ts";
 import { recordsOf, write } from "./link_records.ts";
+import { type Heard, plainBytes, PlainDecoder, plainFrame } from "./plain_frames.ts";
 
 /** A property that did not hold, with all that it takes to see it again. */
 export class FuzzFailure extends Error {
@@ -95,6 +97,62 @@ export function packetsSurvive(seed: number, count: number): void {
     const bytes = concat(...packets.map((packet) => encodeFrame(packet.toBinary())));
     throw new FuzzFailure("packetsSurvive", seed, bytes, error);
   }
+}
+
+/**
+ * Sends `count` packets and as many hostile frames at random cuts into a decoder that borrows, and
+ * byte by byte into a plain one: both say the same, in the same order, and hold as much.
+ */
+export function decodersAgree(seed: number, count: number): void {
+  const chance = new Chance(seed);
+  const crc = chance.oneIn(4);
+  const writer = new FrameWriter(crc);
+  const frames: Uint8Array[] = [];
+  let stream: Uint8Array = new Uint8Array(0);
+  try {
+    for (let i = 0; i < count; i++) {
+      const packet = randomPacket(chance);
+      if (chance.oneIn(50)) packet.data = randomBytes(chance, chance.upTo(5_000));
+      const bytes = Uint8Array.from(plainBytes(packet, crc));
+      const room = new Uint8Array(writer.prepare(packet) + 7);
+      const frame = room.subarray(7, writer.write(room, 7));
+      const expected = Uint8Array.from(plainFrame([...bytes]));
+      assert.ok(sameBytes(packet.toBinary({ crc }), bytes), `packet ${i} is encoded as another`);
+      assert.ok(sameBytes(frame, expected), `packet ${i} is framed as another`);
+      assert.ok(sameBytes(encodeFrame(bytes), expected), `packet ${i}, framed apart`);
+      frames.push(frame, hostileFrame(chance));
+      if (chance.oneIn(8)) frames.push(Uint8Array.of(0xc0));
+    }
+    stream = concat(...frames);
+    const limit = chance.pick(LIMITS);
+    const repair = !chance.oneIn(4);
+    const heard: Heard[] = [];
+    const expected: Heard[] = [];
+    const hear = (one: Heard) => void heard.push(one);
+    const decoder = new PacketDecoder({ limit, repair, onDrop: hear });
+    const plain = new PlainDecoder(limit, repair, (one) => expected.push(one));
+    for (const chunk of randomCuts(chance, stream)) {
+      decoder.forEach(chunk, hear);
+      plain.push(chunk);
+      assert.equal(decoder.pending, plain.pending, "what is held");
+      assert.equal(heard.length, expected.length, "what is told by then");
+    }
+    for (const [i, one] of heard.entries()) { // Payloads have not changed since they were told.
+      assert.ok(sameHeard(one, expected[i]!), `${i}: ${show(one)} and not ${show(expected[i]!)}`);
+    }
+  } catch (error) {
+    throw new FuzzFailure("decodersAgree", seed, stream, error);
+  }
+}
+
+function sameHeard(a: Heard, b: Heard): boolean {
+  if (a instanceof Packet) return b instanceof Packet && samePacket(a, b);
+  return !(b instanceof Packet) && a.code === b.code && a.offset === b.offset &&
+    a.message === b.message;
+}
+
+function show(heard: Heard): string {
+  return heard instanceof Packet ? heard.toJson() : `${heard.message} (${heard.offset})`;
 }
 
 /** Runs a codec on hostile input: it may throw `PacketError` and nothing else. */

@@ -35,6 +35,7 @@ export async function measureFlow(
   return {
     rate: 1_000 * messages / (after.at - before.at),
     cpu: cpu! / messages,
+    busy: cpu! / 10 / (after.at - before.at),
     all: [cpu!, ...others].reduce((sum, one) => sum + one) / messages,
   };
 }

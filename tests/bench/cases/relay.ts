@@ -22,6 +22,7 @@ export const relay: Case = {
   columns: [
     { key: "rate", title: "messages/s", more: true },
     { key: "cpu", title: "CPU µs per message of the relay", more: false },
+    { key: "busy", title: "% of a core", more: true },
   ],
   rows: (context) => relayRows(context, "tcp"),
 };
@@ -30,7 +31,8 @@ export const relay: Case = {
 export function relayRows(context: Context, transport: Transport): Row[] {
   const { servers } = context.packages;
   const systems: SystemName[] = ["ours", "bytes"];
-  if (servers.has("nats-server")) systems.push("nats");
+  // Over WebSocket servers put several messages into one, or not: there is no counting by bytes.
+  if (servers.has("nats-server") && transport === "tcp") systems.push("nats");
   if (servers.has("mosquitto") && transport === "tcp") systems.push("mosquitto");
   const row = (size: number, filling: Filling): Row => ({
     what: sizeName(size) + (filling === "random" ? ", random bytes" : ""),

@@ -6,7 +6,7 @@
 
 import { Child } from "../host/child.ts";
 import { startMiddle, type SystemName, type Transport } from "../host/middle.ts";
-import { type Case, type Context, endAll, type Figures, type Row } from "./case.ts";
+import { type Case, type Context, endAll, type Figures, Meter, type Row } from "./case.ts";
 import { clientSystems } from "./systems.ts";
 
 const SIZE = 64; // bytes
@@ -23,6 +23,7 @@ export const request: Case = {
     { key: "rate", title: "requests/s", more: true },
     { key: "p50", title: "p50 µs", more: false },
     { key: "p99", title: "p99 µs", more: false },
+    { key: "cpu", title: "CPU µs per request of all", more: false },
   ],
   rows: (context) => requestRows(context, "tcp"),
 };
@@ -59,7 +60,9 @@ async function runRelayed(
   try {
     const place = { transport, port: middle.port, packages: context.packages.clients };
     await answerer.ask("join", { system, place: { ...place, role: "sink" } });
-    return await ask(context, asker, { system, place: { ...place, role: "source" } }, inFlight);
+    const told = { system, place: { ...place, role: "source" }, size: SIZE };
+    await asker.ask("join", told);
+    return await ask(context, inFlight, asker, answerer, middle.child);
   } finally {
     await endAll([middle, asker, answerer]);
   }
@@ -71,7 +74,8 @@ async function runDirect(context: Context, inFlight: number): Promise<Figures> {
   try {
     const { port } = await answerer.ask<{ port: number }>("accept");
     const place = { transport: "tcp", port, packages: null, role: "source" };
-    return await ask(context, asker, { system: "ours", place }, inFlight);
+    await asker.ask("join", { system: "ours", place, size: SIZE });
+    return await ask(context, inFlight, asker, answerer);
   } finally {
     await endAll([asker, answerer]);
   }
@@ -79,11 +83,14 @@ async function runDirect(context: Context, inFlight: number): Promise<Figures> {
 
 async function ask(
   { warmUp, duration }: Context,
-  asker: Child,
-  told: object,
   inFlight: number,
+  asker: Child,
+  ...others: Child[]
 ): Promise<Figures> {
-  await asker.ask("join", { ...told, size: SIZE });
   await asker.ask("ask", { inFlight, duration: warmUp });
-  return await asker.ask<Figures>("ask", { inFlight, duration });
+  const meter = new Meter(asker, ...others);
+  meter.start();
+  const figures = await asker.ask<Figures & { count: number }>("ask", { inFlight, duration });
+  const cpu = meter.stop().reduce((sum, one) => sum + one);
+  return { ...figures, cpu: cpu / figures.count };
 }

@@ -12,6 +12,8 @@ export function clientSystems({ packages }: Context, transport: Transport): Syst
   const { servers, clients } = packages;
   const systems: SystemName[] = transport === "tcp" ? ["ours", "bytes"] : ["ours"];
   if (clients !== null && servers.has("nats-server")) systems.push("nats");
-  if (clients !== null && servers.has("mosquitto")) systems.push("mosquitto");
+  // Debian's libwebsockets does not listen everywhere.
+  const listens = servers.has("mosquitto") && transport === "tcp";
+  if (clients !== null && listens) systems.push("mosquitto");
   return systems;
 }

@@ -8,10 +8,9 @@ import { createRequire } from "node:module";
 import type { Client, Place } from "./client.ts";
 
 /** Connects; see {@linkcode Client}. */
-export async function connect({ transport, port, packages }: Place): Promise<Client> {
+export async function connect({ port, packages }: Place): Promise<Client> {
   const mqtt = createRequire(`${packages}/package.json`)("mqtt");
-  const scheme = transport === "ws" ? "ws" : "mqtt";
-  const connection = await mqtt.connectAsync(`${scheme}://127.0.0.1:${port}`);
+  const connection = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`);
   const waiting: (() => void)[] = [];
   let first = 0;
   let answers = false;

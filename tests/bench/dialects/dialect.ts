@@ -7,12 +7,22 @@
 
 import type { Socket } from "node:net";
 
+/** What a source is for. */
+export interface SourceOptions {
+  /** Its message is for every sink there is, and there may be none yet. */
+  multicast?: boolean;
+}
+
 /** One of them. */
 export interface Dialect {
   /** Joins as the one that sends; resolves to one message, encoded, once the sink is known. */
-  source(socket: Socket, data: Uint8Array): Promise<Uint8Array>;
-  /** Joins as the one that is sent to; what comes after that is given to `onBytes`, raw. */
-  sink(socket: Socket, onBytes: (bytes: Uint8Array) => void): Promise<void>;
+  source(socket: Socket, data: Uint8Array, options?: SourceOptions): Promise<Uint8Array>;
+  /**
+   * Joins as one that is sent to; what comes after that is given to `onBytes`, raw.
+   *
+   * @param name Tells several apart.
+   */
+  sink(socket: Socket, onBytes: (bytes: Uint8Array) => void, name?: string): Promise<void>;
   /** How many messages there are among bytes that came to the sink, and what they take. */
   inspect(bytes: Uint8Array): { messages: number; bytes: number };
 }

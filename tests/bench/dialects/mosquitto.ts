@@ -24,8 +24,8 @@ export const dialect: Dialect = {
     socket.resume();
     return packet(PUBLISH, TOPIC, data);
   },
-  async sink(socket, onBytes) {
-    await exchange(socket, connectPacket("sink"), CONNACK_SIZE);
+  async sink(socket, onBytes, name = "sink") {
+    await exchange(socket, connectPacket(name), CONNACK_SIZE);
     const subscribe = packet(SUBSCRIBE, Uint8Array.of(0, 1), TOPIC, Uint8Array.of(0));
     await exchange(socket, subscribe, SUBACK_SIZE);
     socket.on("data", onBytes);

@@ -5,29 +5,31 @@
  * @module
  */
 
-import type { Socket } from "node:net";
 import { Packet, Router, TcpChannel } from "../../../mod.ts";
 import type { NodeSocketLike } from "../../../src/channel/tcp_channel.ts";
 import { encodeFrame, KissDecoder } from "../../../src/framing/kiss.ts";
 import { connected, type Dialect } from "./dialect.ts";
+import { DivertedSocket } from "./diverted_socket.ts";
 
 /** What a router that is two hops away would allow: twice the distance, and 8. */
 const HOPS = 12;
 
 /** See {@linkcode Dialect}. */
 export const dialect: Dialect = {
-  async source(socket, data) {
+  async source(socket, data, { multicast = false } = {}) {
     await connected(socket);
     const router = new Router("source");
     router.registerService("source", () => {});
     router.addChannel(new TcpChannel(socket as unknown as NodeSocketLike));
-    await router.waitForService("sink");
-    return encodeFrame(message(data).toBinary());
+    const packet = message(data);
+    if (multicast) packet.dst = ""; // The relay makes a copy for each.
+    else await router.waitForService("sink");
+    return encodeFrame(packet.toBinary());
   },
-  async sink(socket, onBytes) {
+  async sink(socket, onBytes, name = "sink") {
     await connected(socket);
     const diverted = new DivertedSocket(socket);
-    const router = new Router("sink");
+    const router = new Router(name);
     router.registerService("sink", () => {});
     router.addChannel(new TcpChannel(diverted as unknown as NodeSocketLike));
     await router.waitForService("source");
@@ -53,40 +55,4 @@ export function message(data: Uint8Array): Packet {
     ...{ src: "source", dst: "sink", nxt: "relay", srv: "sink", data },
     trailer: { hops: HOPS, instance: 0, counter: 0 },
   });
-}
-
-/** A socket whose router can be cut off from what comes, while it goes on talking. */
-class DivertedSocket {
-  readonly #socket: Socket;
-  #onData: (bytes: Uint8Array) => void = () => {};
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("data", (bytes) => this.#onData(bytes));
-  }
-
-  divert(onBytes: (bytes: Uint8Array) => void): void {
-    this.#onData = onBytes;
-    this.#socket.resume();
-  }
-
-  on(event: string, listener: (bytes: Uint8Array) => void): void {
-    if (event === "data") this.#onData = listener;
-    else this.#socket.on(event, listener);
-  }
-
-  write(chunk: Uint8Array): boolean {
-    return this.#socket.write(chunk);
-  }
-
-  end(onFinish: () => void): void {
-    this.#socket.end(onFinish);
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  pause(): void {} // What a handshake takes is little.
-  resume(): void {}
 }

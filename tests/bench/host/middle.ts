@@ -33,20 +33,20 @@ export function startMiddle(
 ): Promise<Middle> {
   switch (system) {
     case "ours":
-      return startOurs(runtime, "relay_ours.ts", {
+      return startProcess(runtime, "relay_ours.ts", {
         url: `${transport === "ws" ? "ws" : "tcp+aln"}://127.0.0.1:0`,
       });
     case "bytes":
-      return startOurs(runtime, "relay_bytes.ts", {});
+      return startProcess(runtime, "relay_bytes.ts", {});
     case "nats":
       return startNats(transport);
     case "mosquitto":
-      return startMosquitto(transport);
+      return startMosquitto();
   }
 }
 
 /** One of the files in `process/`. */
-export async function startOurs(runtime: Runtime, file: string, args: object): Promise<Middle> {
+export async function startProcess(runtime: Runtime, file: string, args: object): Promise<Middle> {
   const child = Child.run(runtime, file);
   const { port } = await child.ask<{ port: number }>("listen", args);
   return { child, port, drops: () => child.ask<number>("drops"), end: () => child.end() };
@@ -62,10 +62,9 @@ async function startNats(transport: Transport): Promise<Middle> {
   return await startServer("nats-server", port, config, (path) => ["-c", path], /Server is ready/);
 }
 
-async function startMosquitto(transport: Transport): Promise<Middle> {
+async function startMosquitto(): Promise<Middle> {
   const port = await freeLowPort();
-  const websocket = transport === "ws" ? "protocol websockets\n" : "";
-  const config = `listener ${port} 127.0.0.1\n${websocket}allow_anonymous true\n` +
+  const config = `listener ${port} 127.0.0.1\nallow_anonymous true\n` +
     "max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\n";
   return await startServer("mosquitto", port, config, (path) => ["-c", path], / running/);
 }

@@ -23,6 +23,8 @@ export interface Packages {
   servers: Set<string>;
   /** Folder in which the clients are, or `null`. */
   clients: string | null;
+  /** Of all that was found. */
+  versions: string[];
   /** What is missing, and what to do about it. */
   missing: string[];
   /** Removes the folder. */
@@ -34,22 +36,28 @@ export async function findPackages(wantsClients: boolean): Promise<Packages> {
   process.env.PATH += `${delimiter}${SERVERS}`;
   const missing: string[] = [];
   const servers = new Set<string>();
+  const versions: string[] = [];
   for (const [name, argument] of [["nats-server", "--version"], ["mosquitto", "-h"]] as const) {
     const { stdout } = await run(name, [argument], { timeout: 10_000 });
-    if (stdout !== "") servers.add(name);
-    else missing.push(`${name} is not installed, and left out (apt-get install ${name})`);
+    const [version] = /\d+\.\d+\.\d+/.exec(stdout) ?? [];
+    if (version !== undefined) {
+      servers.add(name);
+      versions.push(`${name} ${version}`);
+    } else missing.push(`${name} is not installed, and left out (apt-get install ${name})`);
   }
   if (!wantsClients || servers.size === 0) {
-    return { servers, clients: null, missing, remove: () => Promise.resolve() };
+    return { servers, clients: null, versions, missing, remove: () => Promise.resolve() };
   }
   const folder = await mkdtemp(join(tmpdir(), "aln-bench-"));
   await writeFile(join(folder, "package.json"), '{ "private": true }\n');
   const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...CLIENTS];
   const { code } = await run("npm", args, { cwd: folder });
-  if (code !== 0) missing.push("npm cannot fetch the clients of NATS and MQTT: left out");
+  if (code === 0) versions.push(...CLIENTS);
+  else missing.push("npm cannot fetch the clients of NATS and MQTT: left out");
   return {
     servers,
     clients: code === 0 ? folder : null,
+    versions,
     missing,
     remove: () => rm(folder, { recursive: true }),
   };

@@ -13,9 +13,7 @@ import { TARGETS } from "./targets.ts";
 export function lines(row: RowResult): string[][] {
   const control = row.results.find(({ system }) => system === row.case.control);
   return row.results.map((result) => {
-    if (result.failure !== null) {
-      return [row.what, result.system, `failed: ${result.failure.split("\n")[0]}`];
-    }
+    if (result.failure !== null) return [row.what, result.system, "failed"];
     return [
       row.what,
       result.system,
@@ -24,17 +22,24 @@ export function lines(row: RowResult): string[][] {
   });
 }
 
+/** Why contenders have failed, a line for each. */
+export function failures(row: RowResult): string[] {
+  return row.results.flatMap(({ system, failure }) =>
+    failure === null ? [] : [`${row.what}, ${system}: ${failure.split("\n")[0]}`]
+  );
+}
+
 /** What stands above them. */
 export function header(row: RowResult): string[] {
   const { columns, control } = row.case;
-  const titles = columns.flatMap(({ title }) => [title, `÷ ${control}`]);
+  const titles = columns.flatMap(({ title }) => [title, control && `÷ ${control}`]);
   return ["", "system", ...titles];
 }
 
 function cells(row: RowResult, result: Result, { key, more }: Column, control?: Result): string[] {
   const figures = column(result, key);
   const middle = median(figures);
-  if (Number.isNaN(middle)) return ["–", "–"];
+  if (Number.isNaN(middle)) return ["–", ""];
   const noise = spread(figures);
   const figure = number(middle) + (Number.isNaN(noise) ? "" : ` ±${Math.round(100 * noise)} %`);
   const relation = control && control !== result ? ratio(figures, column(control, key)) : NaN;

@@ -29,7 +29,7 @@ export const TARGETS: Target[] = [
   ratio("request", "one relay, 1 in flight", "p50", 0.75, 0.75, 0.6),
   absolute("codec", "64 B", "encode", 450, 300, 450),
   absolute("codec", "64 B", "decode", 400, 380, 400),
-  absolute("idle", "1,000 clients", "extra", 5, 4, 5),
+  absolute("idle", "1,000 clients, leaves", "extra", 5, 4, 5),
   ratio("fan-out", "1,000 clients", "time", 1.2, 1.0, 1.2),
 ];
 
