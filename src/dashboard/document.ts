@@ -88,6 +88,7 @@ export const DOCUMENT: string = `<!doctype html>
   </div>
   <div class="scroll list">
     <p id="services-empty" class="empty">No router offers a service yet.</p>
+    <p class="columns-head" aria-hidden="true"><span>Service, and where</span><span>Load</span><span></span><span>Distance</span></p>
     <ul id="services"></ul>
   </div>
   <form id="call-form" autocomplete="off">
@@ -190,7 +191,7 @@ export const DOCUMENT: string = `<!doctype html>
       <form id="connect-form" autocomplete="off">
         <label>URL
           <input id="connect-url" type="text" inputmode="url" required placeholder="ws://host:8080/"
-            spellcheck="false"></label>
+            spellcheck="false" autofocus></label>
         <label>Key, if the router wants one
           <input id="connect-key" type="password" autocomplete="off"></label>
         <p id="connect-error" class="failure" role="alert"></p>

@@ -106,6 +106,7 @@ input[type="checkbox"] { accent-color: var(--accent); margin: 0; width: 14px; he
 .row { display: flex; gap: 8px; align-items: center; }
 .bar-row { display: flex; gap: 8px; align-items: center; padding: 8px 12px; border-bottom: 1px solid var(--line); }
 .bar-row small { white-space: nowrap; }
+.bar-row small:empty { display: none; }
 .bar-row h2 { flex: 1; }
 .segments { border: 1px solid var(--strong-line); border-radius: 6px; display: inline-flex; overflow: hidden; }
 .segments legend { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -172,11 +173,11 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .pulse { fill: var(--accent); pointer-events: none; }
 #map text { text-anchor: middle; pointer-events: none; paint-order: stroke; stroke: var(--ground); stroke-width: 4px;
   stroke-linejoin: round; }
-.link { font-size: 10px; fill: var(--dim); }
-.many-links .link:not(.near), .moving .link { display: none; }
+.link-label { fill: var(--dim); }
+.many-links .link-label:not(.near), .moving .link-label, .link-label.short { display: none; }
 .node { cursor: pointer; outline: none; }
 .node circle { fill: var(--node); stroke: var(--ground); stroke-width: 2; }
-.node .name { font-size: 12px; fill: var(--text); }
+.node .name { fill: var(--text); }
 .node .halo { fill: transparent; stroke: none; }
 .node.self circle:not(.halo) { fill: var(--accent); }
 .node.silent circle:not(.halo) { fill: var(--ground); stroke: var(--node); stroke-width: 1.5; stroke-dasharray: 3 2; }
@@ -223,6 +224,10 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .instance { padding-inline-start: 28px; display: grid; grid-template-columns: minmax(0, 1fr) 72px 44px 52px; }
 .instance .number { text-align: end; }
 .instance[aria-pressed="true"] { background: var(--tint); }
+.columns-head { display: grid; grid-template-columns: minmax(0, 1fr) 72px 44px 52px; gap: 8px; padding: 6px 16px;
+  font-size: 12px; line-height: 16px; color: var(--dim); border-bottom: 1px solid var(--line); }
+.columns-head :last-child { text-align: end; }
+#services-empty:not([hidden]) + .columns-head { display: none; }
 .load { height: 4px; border-radius: 2px; background: var(--line); overflow: hidden; }
 .bar { display: block; height: 100%; border-radius: 2px; background: var(--node); }
 .instance[aria-pressed="true"] .bar { background: var(--accent); }
@@ -316,7 +321,8 @@ dialog form { display: grid; gap: 12px; }
   .figures { order: 3; width: 100%; gap: 8px 16px; }
   .figures dt { font-size: 11px; }
   .figures .wide { display: flex; }
-  #curve { width: 48px; }
+  #curve { display: none; }
+  #rate { min-width: 0; }
   [role="tablist"] { border: 0; border-top: 1px solid var(--line); padding: 0; justify-content: space-between;
     padding-bottom: env(safe-area-inset-bottom); }
   [role="tab"] { flex: 1 1 auto; padding: 0 2px; font-size: 12px; min-height: 52px; }

@@ -14,7 +14,7 @@ import { NodeCard } from "./node_card.ts";
 import { showTime } from "./payload.ts";
 import { ProblemsView, RoutesView } from "./routes_view.ts";
 import { ServicesView } from "./services_view.ts";
-import { Session } from "./session.ts";
+import { SAMPLES, Session } from "./session.ts";
 import { TopologyView } from "./topology_view.ts";
 import { TraceView } from "./trace_view.ts";
 
@@ -131,17 +131,18 @@ function showState(): void {
   setText(find("count-routers", HTMLElement), `${session.graph.nodes.length}`);
   setText(find("count-services", HTMLElement), `${router.services().length}`);
   const [link] = session.report(router.address)?.links ?? [];
-  const trip = link?.roundTrip ?? null;
-  setText(find("round-trip", HTMLElement), trip === null ? "–" : showTime(trip));
-  const { samples } = session;
+  const trip = link && (session.roundTrip(link.address) ?? link.roundTrip);
+  setText(find("round-trip", HTMLElement), trip ? showTime(trip) : "–");
+  const samples = [...new Array(SAMPLES).fill(0), ...session.samples].slice(-SAMPLES);
   setText(find("rate", HTMLElement), `${samples.at(-1) ?? 0}`);
   const most = Math.max(10, ...samples);
-  const step = CURVE.width / 59;
+  const step = CURVE.width / (SAMPLES - 1);
   const points = samples.map((value, i) => {
-    const x = CURVE.width - (samples.length - 1 - i) * step;
-    return `${x.toFixed(1)} ${(CURVE.height - 1 - value / most * (CURVE.height - 3)).toFixed(1)}`;
+    return `${(i * step).toFixed(1)} ${
+      (CURVE.height - 1 - value / most * (CURVE.height - 3)).toFixed(1)
+    }`;
   });
-  setAttribute(curve, "d", points.length > 1 ? `M${points.join("L")}` : "M0 0");
+  setAttribute(curve, "d", `M${points.join("L")}`);
 }
 
 function showProblems(): void {

@@ -84,7 +84,10 @@ export interface Graph {
 const GRACE = 4_000;
 
 /** Fewer packets a second than this are what neighbours say to each other in any case. */
-const QUIET = 0.8;
+const QUIET = 1.5;
+
+/** How much more our own questions may seem at times than they are on the whole. */
+const BURST = 2;
 
 /** Puts the picture together. Who cannot be reached is not in it, whatever anybody says. */
 export function mergeGraph(knowledge: Knowledge): Graph {
@@ -197,7 +200,7 @@ function forgetQuestions(
     }
   }
   for (const [edge, count] of asked) {
-    edge.rate = Math.max(0, edge.rate - count * packets * 1_000 / interval);
+    edge.rate = Math.max(0, edge.rate - BURST * count * packets * 1_000 / interval);
   }
 }
 

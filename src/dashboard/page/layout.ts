@@ -24,14 +24,14 @@ export interface Body {
 }
 
 /** How long a link is at rest, in pixels. */
-const LENGTH = 92;
+const LENGTH = 104;
 
 /** How strongly nodes push each other away, in pixels³, and from how far. */
-const REPULSION = 5_200;
-const REACH = 420;
+const REPULSION = 21_000;
+const REACH = 520;
 
 /** How much of its way to the middle a node is pulled in a step. */
-const GRAVITY = 0.012;
+const GRAVITY = 0.009;
 
 /** What is kept of a velocity in the next step. */
 const INERTIA = 0.62;
@@ -167,7 +167,7 @@ export class Layout {
       const crowd = Math.min(a.degree, b.degree);
       // Between two that have many neighbours there is much to make room for.
       const length = LENGTH + 14 * Math.sqrt(Math.max(0, crowd - 1));
-      const pull = heat * 0.32 * (distance - length) / distance / Math.sqrt(crowd || 1);
+      const pull = heat * 0.3 * (distance - length) / distance / Math.sqrt(crowd || 1);
       a.vx += dx * pull;
       a.vy += dy * pull;
       b.vx -= dx * pull;

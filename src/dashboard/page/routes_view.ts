@@ -49,8 +49,8 @@ export class RoutesView {
             const channel = this.#session.report(this.#session.router.address)?.links
               .find((it) => it.address === route.via);
             setText(link, channel?.transport ?? "");
-            const trip = channel?.roundTrip ?? null;
-            setText(time, trip === null ? "–" : showTime(trip));
+            const trip = this.#session.roundTrip(address);
+            setText(time, trip === undefined ? "–" : showTime(trip));
             const changed = this.#session.age(address)?.changed ?? Date.now();
             setText(age, showAge(Date.now() - changed));
           },

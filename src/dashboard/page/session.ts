@@ -44,7 +44,7 @@ const STATS_ROUNDS = 4;
 
 /** From one sample of the page's own traffic to the next, in ms, and how many are kept. */
 const SAMPLE_EVERY = 1_000;
-const SAMPLES = 60;
+export const SAMPLES = 60;
 
 /** Of how many routers, that are not there any more, something is remembered. */
 const MAX_REMEMBERED = 2_000;
@@ -67,7 +67,7 @@ export class Session {
   readonly inspector: Inspector;
   /** The packets that it has seen. */
   readonly packets: Ring<LoggedPacket> = new Ring(MAX_PACKETS);
-  /** Packets a second, the latest last. */
+  /** Packets a second, questions about routers not counted; the latest last. */
   readonly samples: number[] = [];
   /** Whether packets are put into the log. */
   recording: boolean = true;
@@ -80,6 +80,7 @@ export class Session {
   readonly #reader: PacketReader = new PacketReader();
   readonly #reports: Map<string, Report> = new Map();
   readonly #stats: Map<string, { now: RouterStats; before: RouterStats | null }> = new Map();
+  readonly #roundTrips: Map<string, number> = new Map();
   readonly #silentUntil: Map<string, number> = new Map();
   readonly #ages: Map<string, RouteAge> = new Map();
   readonly #conflicts: Map<string, number> = new Map();
@@ -105,9 +106,9 @@ export class Session {
    */
   constructor(address: string) {
     this.router = new WatchedRouter(address, (packet, direction) => {
-      this.#seen++;
-      if (!this.recording) return;
-      this.packets.push(this.#reader.read(packet, direction, Date.now()));
+      const entry = this.#reader.read(packet, direction, Date.now());
+      if (!entry.service.startsWith("aln.")) this.#seen++;
+      if (this.recording) this.packets.push(entry);
     });
     this.inspector = inspect(this.router);
     inspectable(this.router, { runtime: "Dashboard" });
@@ -120,6 +121,7 @@ export class Session {
         this.#ages.delete(address);
         this.#reports.delete(address);
         this.#stats.delete(address);
+        this.#roundTrips.delete(address);
       } else if (age) age.changed = now;
       else {
         this.#ages.set(address, { since: now, changed: now });
@@ -199,6 +201,11 @@ export class Session {
   /** What a router has said of its links, or our own. */
   report(address: string): Report | undefined {
     return address === this.router.address ? this.#own : this.#reports.get(address);
+  }
+
+  /** How long a router took to answer, in ms; `undefined` if it has not. */
+  roundTrip(address: string): number | undefined {
+    return this.#roundTrips.get(address);
   }
 
   /** Since when a route is as it is. */
@@ -287,13 +294,18 @@ export class Session {
 
   async #ask(address: string, stats: boolean): Promise<void> {
     const options = { timeout: ASK_TIMEOUT };
+    const start = performance.now();
     try {
       if (stats) {
         const now = await this.inspector.stats(address, options);
         const before = this.#stats.get(address)?.now ?? null;
         if (this.#ages.has(address)) this.#stats.set(address, { now, before });
         this.#note({ address, links: now.channels });
-      } else this.#note(await this.inspector.links(address, options));
+      } else {
+        const report = await this.inspector.links(address, options);
+        if (this.#ages.has(address)) this.#roundTrips.set(address, performance.now() - start);
+        this.#note(report);
+      }
     } catch {
       this.#silentUntil.set(address, Date.now() + ASK_AGAIN); // An older router, or one that is gone.
     }

@@ -18,11 +18,20 @@ const MAX_EDGE_LABELS = 24;
 const MAX_NODE_LABELS = 90;
 
 /** How much room there is around the picture, in pixels, and how far it can be magnified. */
-const MARGIN_X = 64;
-const MARGIN_Y = 44;
+const MARGIN_X = 72;
+const MARGIN_Y = 48;
 const MIN_ZOOM = 0.15;
 const MAX_ZOOM = 3;
-const MAX_FIT = 1.35;
+const MAX_FIT = 1.2;
+
+/** How large names are, in pixels on the screen; they grow only beyond these sizes of the picture. */
+const NAME_SIZE = 12;
+const LABEL_SIZE = 10.5;
+const LEAST_SCALE = 0.5;
+const MOST_SCALE = 1.3;
+
+/** How wide a letter is at most, as a share of its size: a link that is shorter than its label has none. */
+const LETTER = 0.62;
 
 /** How fast the picture follows its frame, as a share of the way in a frame. */
 const FOLLOW = 0.18;
@@ -89,6 +98,7 @@ export class TopologyView {
   #pulses: number = 0;
   #view: { x: number; y: number; zoom: number } = { x: 0, y: 0, zoom: 1 };
   #fitting: boolean = true;
+  #scale: number = 0;
   #width: number = 0;
   #height: number = 0;
   /** Fingers and the mouse that are down: where, and what each holds. */
@@ -218,7 +228,7 @@ export class TopologyView {
     element.body = this.#layout.bodies.get(address);
     const radius = Math.min(20, 7 + 2.4 * Math.sqrt(services));
     setAttribute(element.circle, "r", radius.toFixed(1));
-    setAttribute(element.label, "y", (radius + 14).toFixed(1));
+    this.#placeName(element);
     element.group.classList.toggle("silent", !tells);
     const words = `${address}, ${hopsOf(node)}, ${servicesOf(node)}`;
     setText(element.title, words);
@@ -246,7 +256,7 @@ export class TopologyView {
     if (!element) {
       const title = svg("title");
       const line = svg("path", { class: "edge" }, title);
-      const label = svg("text", { class: "link" });
+      const label = svg("text", { class: "link-label" });
       element = { line, label, title, edge, from: undefined, to: undefined };
       this.#edges.set(edge.key, element);
       this.#edgeLayer.append(line);
@@ -319,6 +329,7 @@ export class TopologyView {
       "transform",
       `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${zoom.toFixed(3)})`,
     );
+    this.#sizeText();
     for (const { group, body } of this.#nodes.values()) {
       if (body) {
         group.setAttribute("transform", `translate(${body.x.toFixed(1)} ${body.y.toFixed(1)})`);
@@ -330,9 +341,27 @@ export class TopologyView {
       const start = `${from.x.toFixed(1)} ${from.y.toFixed(1)}`;
       line.setAttribute("d", `M${start}L${to.x.toFixed(1)} ${to.y.toFixed(1)}`);
       if (!labels) continue;
+      const room = Math.hypot(to.x - from.x, to.y - from.y) - 44;
+      const width = label.textContent.length * LETTER * LABEL_SIZE / this.#scale;
+      label.classList.toggle("short", room < width);
       setAttribute(label, "x", ((from.x + to.x) / 2).toFixed(1));
       setAttribute(label, "y", ((from.y + to.y) / 2 - 4).toFixed(1));
     }
+  }
+
+  /** Names stay legible when the picture is small, and do not shout when it is large. */
+  #sizeText(): void {
+    const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, this.#view.zoom));
+    if (Math.abs(scale / this.#scale - 1) < 0.08) return; // Not in every frame.
+    this.#scale = scale;
+    this.#nodeLayer.setAttribute("font-size", (NAME_SIZE / scale).toFixed(1));
+    this.#labelLayer.setAttribute("font-size", (LABEL_SIZE / scale).toFixed(1));
+    for (const element of this.#nodes.values()) this.#placeName(element);
+  }
+
+  #placeName({ circle, label }: NodeElement): void {
+    const size = NAME_SIZE / (this.#scale || 1);
+    setAttribute(label, "y", (Number(circle.getAttribute("r")) + size + 2).toFixed(1));
   }
 
   #pulseAlong(from: Body, to: Body, delay: number, back: boolean): void {

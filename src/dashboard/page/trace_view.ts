@@ -81,7 +81,13 @@ export class TraceView {
         html(
           "small",
           {},
-          at === null ? "silent" : i === 0 ? "here" : `answered in ${showTime(at)}`,
+          at === null
+            ? "silent"
+            : i === 0
+            ? "here"
+            : at === 0
+            ? "answered"
+            : `answered in ${showTime(at)}`,
         ),
         isLast ? null : html("span", { class: "hop-link" }, link || "link"),
       ));
