@@ -277,7 +277,7 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .packet .facts { grid-template-columns: 1fr 1fr; }
 .packet pre { background: var(--ground); border-radius: 6px; padding: 8px; }
 .packet pre:empty { display: none; }
-#packet-hex { overflow-x: auto; white-space: pre; overflow-wrap: normal; }
+#packet-hex { font-size: 11px; overflow-x: auto; white-space: pre; overflow-wrap: normal; }
 
 /* ── trace, problems ── */
 #trace-result { padding: 16px; }
@@ -337,6 +337,7 @@ dialog form { display: grid; gap: 12px; }
   .segments span { padding: 7px 8px; }
   .packet-row { grid-template-columns: 84px 12px minmax(0, 3fr) minmax(0, 2fr); }
   .packet-row .p-size, .packet-row .p-preview { display: none; }
+  #log-count { display: none; }
   .columns { grid-template-columns: minmax(0, 1fr); }
   .instance { padding-inline-start: 20px; }
   #panel-routes :is(th, td):is(:nth-child(4)) { display: none; }

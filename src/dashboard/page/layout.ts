@@ -43,8 +43,11 @@ const MAX_SPEED = 14;
 const COOLING = 0.978;
 const COLD = 0.012;
 
-/** How far from its neighbour a node begins, in pixels, and by what angle each next one is turned. */
-const BIRTH = 46;
+/** How far from its neighbour a node begins, in pixels, and how many places around it are looked at. */
+const BIRTH = 90;
+const PLACES = 16;
+
+/** By what angle each next one is turned, so that no two are in one line. */
 const GOLDEN_ANGLE = 2.399963;
 
 /** A layout that settles. */
@@ -190,17 +193,25 @@ export class Layout {
   }
 
   #birth(near: Body | undefined): Body {
-    const angle = GOLDEN_ANGLE * this.#born;
+    const turn = GOLDEN_ANGLE * this.#born;
     // Who knows nobody begins further out the later it comes.
     const far = near ? BIRTH : this.#born === 0 ? 0 : 40 * Math.sqrt(this.#born);
     this.#born++;
-    return {
+    const place = (angle: number) => ({
       x: (near?.x ?? 0) + far * Math.cos(angle),
       y: (near?.y ?? 0) + far * Math.sin(angle),
-      vx: 0,
-      vy: 0,
-      held: false,
-      degree: 0,
-    };
+    });
+    let best = place(turn);
+    let most = -1;
+    // Where it is emptiest: links that begin without crossing others seldom end so.
+    for (let i = 0; near && i < PLACES; i++) {
+      const { x, y } = place(turn + 2 * Math.PI * i / PLACES);
+      let least = Infinity;
+      for (const body of this.#bodies.values()) {
+        if (body !== near) least = Math.min(least, (x - body.x) ** 2 + (y - body.y) ** 2);
+      }
+      if (least > most) [best, most] = [{ x, y }, least];
+    }
+    return { ...best, vx: 0, vy: 0, held: false, degree: 0 };
   }
 }

@@ -36,6 +36,8 @@ export class LogView {
   /** Numbers of the packets that are shown. */
   #shown: number[] = [];
   #next: number = 0;
+  /** Whether the latest packet is kept in view: until somebody scrolls away from it. */
+  #follows: boolean = true;
   #holds: PacketFilter = () => true;
   #selected: number | null = null;
 
@@ -65,6 +67,9 @@ export class LogView {
       this.#pause.ariaPressed = `${!session.recording}`;
       setText(this.#pause, session.recording ? "Pause" : "Resume");
     });
+    this.#view.addEventListener("scroll", () => {
+      if (this.#view.clientHeight > 0) this.#follows = this.#list.atEnd;
+    }, { passive: true });
     find("log-clear", HTMLElement).addEventListener("click", () => {
       session.packets.clear();
       this.#select(null);
@@ -92,7 +97,7 @@ export class LogView {
   /** Shows what has come. */
   update(): void {
     const { packets } = this.#session;
-    const follow = this.#list.atEnd;
+    const follow = this.#follows;
     this.#next = Math.max(this.#next, packets.first);
     for (; this.#next < packets.end; this.#next++) {
       const packet = packets.get(this.#next);
@@ -122,8 +127,8 @@ export class LogView {
     });
     this.#shown = [];
     this.#next = 0;
+    this.#follows = true;
     this.update();
-    this.#list.show(this.#shown.length, true);
   }
 
   #select(index: number | null): void {

@@ -88,7 +88,7 @@ export function hexDump(bytes: Uint8Array): string {
       (byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·",
     );
     const place = at.toString(16).padStart(4, "0");
-    lines.push(`${place}  ${hex(part).padEnd(47)}  ${ascii.join("")}`);
+    lines.push(`${place} ${hex(part).padEnd(47)} ${ascii.join("")}`);
   }
   return lines.join("\n");
 }

@@ -19,16 +19,17 @@ const MAX_NODE_LABELS = 90;
 
 /** How much room there is around the picture, in pixels, and how far it can be magnified. */
 const MARGIN_X = 72;
+const NARROW_MARGIN_X = 36;
 const MARGIN_Y = 48;
 const MIN_ZOOM = 0.15;
 const MAX_ZOOM = 3;
-const MAX_FIT = 1.2;
+const MAX_FIT = 1.6;
 
 /** How large names are, in pixels on the screen; they grow only beyond these sizes of the picture. */
 const NAME_SIZE = 12;
 const LABEL_SIZE = 10.5;
-const LEAST_SCALE = 0.5;
-const MOST_SCALE = 1.3;
+const LEAST_SCALE = 0.42;
+const MOST_SCALE = 1.6;
 
 /** How wide a letter is at most, as a share of its size: a link that is shorter than its label has none. */
 const LETTER = 0.62;
@@ -181,7 +182,6 @@ export class TopologyView {
       this.#edges.delete(key);
     }
     for (const edge of edges) this.#showEdge(edge);
-    this.#frame.classList.toggle("dense", nodes.length > MAX_NODE_LABELS);
     this.#frame.classList.toggle("many-links", edges.length > MAX_EDGE_LABELS);
     this.#mark();
     if (changed) this.#move();
@@ -351,6 +351,8 @@ export class TopologyView {
 
   /** Names stay legible when the picture is small, and do not shout when it is large. */
   #sizeText(): void {
+    const small = this.#view.zoom < LEAST_SCALE;
+    this.#frame.classList.toggle("dense", small || this.#nodes.size > MAX_NODE_LABELS);
     const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, this.#view.zoom));
     if (Math.abs(scale / this.#scale - 1) < 0.08) return; // Not in every frame.
     this.#scale = scale;
@@ -392,9 +394,10 @@ export class TopologyView {
       bottom = Math.max(bottom, y);
     }
     if (left > right || this.#width === 0) return this.#view;
+    const margin = this.#width < 600 ? NARROW_MARGIN_X : MARGIN_X;
     const zoom = Math.min(
       MAX_FIT,
-      Math.max(1, this.#width - 2 * MARGIN_X) / Math.max(1, right - left),
+      Math.max(1, this.#width - 2 * margin) / Math.max(1, right - left),
       Math.max(1, this.#height - 2 * MARGIN_Y) / Math.max(1, bottom - top),
     );
     return {
