@@ -8,6 +8,7 @@
 export class Ring<T> {
   readonly #items: (T | undefined)[];
   #count: number = 0;
+  #cleared: number = 0;
 
   /**
    * Constructs a new instance.
@@ -20,7 +21,7 @@ export class Ring<T> {
 
   /** Number of the oldest one that is kept. Numbers count from 0, and are never used again. */
   get first(): number {
-    return Math.max(0, this.#count - this.#items.length);
+    return Math.max(this.#cleared, this.#count - this.#items.length);
   }
 
   /** Number of the next one to come. */
@@ -46,8 +47,7 @@ export class Ring<T> {
 
   /** Forgets all of them; numbers go on. */
   clear(): void {
-    const kept = this.length;
     this.#items.fill(undefined);
-    this.#count += kept === 0 ? 0 : this.#items.length; // So that none of them is in reach.
+    this.#cleared = this.#count;
   }
 }
