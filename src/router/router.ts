@@ -6,7 +6,7 @@
  */
 
 import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, FrameOutlet } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
@@ -46,7 +46,7 @@ import {
   passes,
 } from "./link_options.ts";
 import { LinkCounters, type RouterStats } from "./stats.ts";
-import { type Exit, Transit } from "./transit.ts";
+import { Transit } from "./transit.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -279,7 +279,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if ("carrier" in channel) {
       channel.carrier = new Transit(this.#mesh, link.id, {
         isIdle: () => !this.#acting && this.#closing === null && admission.isOpen,
-        exit: (to) => this.#exit(to),
+        outlet: (to) => this.#outlet(to),
         carried: (count) => {
           counters.packetsIn += count;
           this.#mesh.passed(link.id, count, this.#clock.now());
@@ -685,11 +685,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     }
   }
 
-  /** The way out over a link for frames that are not read. */
-  #exit(id: LinkId): Exit | null {
+  /** Where frames for a link may be written that are not read. */
+  #outlet(id: LinkId): FrameOutlet | undefined {
     const link = this.#links.get(id);
-    if (link === undefined || link.gate || !link.channel.outlet) return null;
-    return { outlet: link.channel.outlet, counters: link.counters };
+    return link === undefined || link.gate ? undefined : link.channel.outlet;
   }
 
   /** Gives a packet to a channel; says why if it does not take it. */

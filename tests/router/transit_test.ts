@@ -91,8 +91,12 @@ test("A packet whose size is not its own is read, and dropped", { timeout: 20_00
   const at = long.lastIndexOf(0x61) - 1; // The size of the data, its low byte.
   long[at] = 3;
   broken[broken.length - 8] = 0xdb; // An escape of nothing.
+  broken[broken.length - 9] = 2;
   const packets = await crossing.pass(good, long, broken, good);
-  assert.deepEqual(packets.map((packet) => packet.text()), ["ab", "abX", "ab"]);
+  assert.deepEqual(
+    packets.map((packet) => [packet.text(), packet.trailer?.hops]),
+    [["ab", 8], ["abX", 10], ["ab", 8]], // Its trailer is none, so it is given one.
+  );
   assert.deepEqual(drops, ["parse"]);
 });
 
