@@ -86,6 +86,8 @@ export class Announcer {
     const { told } = neighbour;
     const { id } = destination;
     const before = told.cost(id);
+    const isLost = destination.selected === null && destination !== this.#core.routes.self;
+    if (isLost && before === 0) return; // Mostly: it has never heard of it.
     const tellable = this.#mayTell(neighbour, destination, now);
     if (!tellable && before === 0) return;
     const forced = why !== "change";
@@ -257,14 +259,14 @@ export class Announcer {
     neighbour.dirty = rest;
     for (const destination of due) this.#writeRoute(neighbour, destination, now);
     for (const request of neighbour.dueRequests) this.#writeRequest(neighbour, request);
-    for (const record of neighbour.dueServices) this.#writeService(neighbour, record);
+    for (const record of neighbour.servicesDue) this.#writeService(neighbour, record);
     // What sums up all that was told has to wait until it is.
     const early = rest.length > 0 ? neighbour.dueSignals.filter(sumsUp) : [];
     for (const signal of neighbour.dueSignals) {
       if (!early.includes(signal)) this.#writeSignal(neighbour, signal);
     }
     neighbour.dueRequests = [];
-    neighbour.dueServices.clear();
+    neighbour.forgetDueServices();
     neighbour.dueSignals = early;
     if (!this.#writer.empty) this.#send(neighbour);
     if (rest.length > 0) this.#schedule(neighbour, false, now);

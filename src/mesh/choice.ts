@@ -80,6 +80,10 @@ export class Choice {
     const moved = destination.selected !== neighbour || destination.origin !== origin;
     const changed = moved || destination.cost !== cost;
     const fresher = destination.seq !== seq;
+    if (destination.selected === null) {
+      this.#core.routes.reached++;
+      this.#core.services.hold(address, false);
+    }
     destination.selected = neighbour;
     destination.cost = cost;
     destination.origin = origin;
@@ -119,6 +123,8 @@ export class Choice {
     destination.cost = 0;
     const hope = this.#searches.starve(destination, had, now);
     if (!had) return;
+    this.#core.routes.reached--;
+    if (hope) this.#core.services.hold(destination.address, true);
     const route = routeInfo(destination);
     this.#core.emit(hope ? { kind: "route", route, held: true } : { kind: "route", route });
     this.#announcer.changed(destination, now);
@@ -130,6 +136,7 @@ export class Choice {
   /** Nobody has answered. */
   lostForGood(destination: Destination, now: number): void {
     this.#core.emit({ kind: "route", route: routeInfo(destination) });
+    this.#core.services.hold(destination.address, false);
     this.#services.refresh(destination, now);
     this.watcher?.lost(destination);
   }
@@ -151,12 +158,9 @@ export class Choice {
   /** Lets go of all that a neighbour offers, and chooses again. */
   forgetOffers(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
-    const lost: Destination[] = [];
-    for (const destination of routes.values()) {
-      if (neighbour.offers.cost(destination.id) === 0) continue;
-      routes.offer(destination, neighbour, 0, 0, 0);
-      lost.push(destination);
-    }
+    const lost = routes.offeredBy(neighbour);
+    for (const destination of lost) routes.offer(destination, neighbour, 0, 0, 0);
+    if (neighbour.offers.cost(routes.self.id) > 0) routes.offer(routes.self, neighbour, 0, 0, 0);
     for (const destination of lost) {
       if (destination.selected === neighbour || destination.selected === null) {
         this.reselect(destination, now);
@@ -166,7 +170,7 @@ export class Choice {
 
   /** Chooses again for all that a neighbour offers, and tells what may now be told. */
   reconsider(neighbour: Neighbour, now: number): void {
-    for (const destination of this.#core.routes.values()) {
+    for (const destination of this.#core.routes.offeredBy(neighbour)) {
       if (neighbour.offers.cost(destination.id) === 0) continue;
       this.reselect(destination, now);
       if (destination.selected !== neighbour) {

@@ -79,7 +79,7 @@ export class Contests {
 
   /** A neighbour that lives must hear of a later life under its name, to contradict it. */
   #tellKeeper(destination: Destination, keeper: Neighbour, now: number): void {
-    const { routes, agenda, neighbours } = this.#core;
+    const { routes, agenda } = this.#core;
     const last = this.#keepers.get(keeper) ?? -Infinity;
     if (keeper.kind !== "modern" || last > now) return; // It will.
     const at = Math.max(now, last + KEEPER_INTERVAL);
@@ -94,8 +94,8 @@ export class Contests {
     const { address, id } = destination;
     let origin = keeper.offers.origin(id);
     let seq = 0;
-    for (const { offers } of neighbours.values()) {
-      if (offers.cost(id) === 0 || offers.origin(id) <= origin) continue;
+    for (const { offers } of destination.offers) {
+      if (offers.origin(id) <= origin) continue;
       origin = offers.origin(id);
       seq = offers.seq(id);
     }

@@ -26,7 +26,7 @@ import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
-import { newMeters } from "./rate_limits.ts";
+import { Meters } from "./rate_limits.ts";
 import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
 import { isOffered, ServicePlane } from "./service_plane.ts";
@@ -53,6 +53,7 @@ export class ControlPlane {
 
   /** What a neighbour may tell at once: all that we keep, twice. */
   readonly #burst: number;
+  #linksSeen: number = 0;
   readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
@@ -83,7 +84,7 @@ export class ControlPlane {
         (destination, neighbour, now) => this.border.judge(destination, neighbour, now),
         maxRoutes,
       ),
-      services: new ServiceTable(),
+      services: new ServiceTable(address, random),
       records: new ServiceRecords(maxServices, (host, origin) => isOffered(core, host, origin)),
       agenda: new Agenda(),
       random,
@@ -164,15 +165,15 @@ export class ControlPlane {
       contests: this.#contests,
       part,
     });
-    this.#upkeep = new Upkeep(core, announcer, choice, lives);
+    this.#upkeep = new Upkeep(core, announcer, choice, lives, searches);
   }
 
   // ── inputs ────────────────────────────────────────────────────────────────
 
   /** A link has come up. */
   linkUp(link: LinkId, settings: LinkSettings, choosesFormat: boolean, now: number): void {
-    const meters = newMeters(settings.limits ?? {}, this.#burst, now);
-    const neighbour = new Neighbour(link, settings, meters, now);
+    const meters = new Meters(settings.limits, this.#burst, now);
+    const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++);
     neighbour.choosesFormat = choosesFormat;
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);

@@ -7,6 +7,7 @@
  */
 
 import { ChannelError, UnreachableError } from "../errors.ts";
+import { compact } from "../wire/bytes.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
@@ -38,7 +39,6 @@ interface Held {
 export class DataPlane {
   readonly #core: Core;
   readonly #isStarving: (destination: Destination) => boolean;
-  readonly #instances: (service: string) => string[];
   readonly #introduce: (neighbour: Neighbour, address: string, now: number) => void;
   readonly #seen: SeenCache = new SeenCache();
   readonly #held: Map<Destination, Held[]> = new Map();
@@ -51,12 +51,10 @@ export class DataPlane {
   constructor(
     core: Core,
     isStarving: (destination: Destination) => boolean,
-    instances: (service: string) => string[],
     introduce: (neighbour: Neighbour, address: string, now: number) => void,
   ) {
     this.#core = core;
     this.#isStarving = isStarving;
-    this.#instances = instances;
     this.#introduce = introduce;
   }
 
@@ -126,7 +124,7 @@ export class DataPlane {
 
   /** One copy to every instance of the service, our own first. */
   #multicast(packet: Packet, from: Neighbour | null, now: number): void {
-    const instances = this.#instances(packet.srv);
+    const instances = this.#core.services.sorted(packet.srv);
     if (instances.length === 0) {
       const error = new UnreachableError(
         "ERR_NO_SERVICE",
@@ -216,6 +214,7 @@ export class DataPlane {
       const why = `too much waits for "${packet.dst}" already`;
       return this.#unreachable(packet, "hold", why, from);
     }
+    packet.data = compact(packet.data);
     held.push({ packet, from, until: now + HOLD_TIME });
     this.#held.set(destination, held);
     this.#heldBytes += size;

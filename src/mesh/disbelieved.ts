@@ -28,34 +28,35 @@ export class Disbelieved {
   services: boolean = false;
   /** Whether all that was offered is kept. */
   complete: boolean = true;
-  readonly #offers: Map<string, DisbelievedOffer> = new Map();
+  #offers: Map<string, DisbelievedOffer> | null = null;
 
   /** How many offers there are. */
   get size(): number {
-    return this.#offers.size;
+    return this.#offers?.size ?? 0;
   }
 
   /** Notes an offer; a cost of 0 takes it back. */
   note(address: string, cost: number, seq: number, origin: number): void {
-    if (cost === 0) this.#offers.delete(address);
-    else if (this.#offers.size < LIMIT || this.#offers.has(address)) {
-      this.#offers.set(address, { address, cost, seq, origin });
+    if (cost === 0) return void this.#offers?.delete(address);
+    const offers = this.#offers ??= new Map();
+    if (offers.size < LIMIT || offers.has(address)) {
+      offers.set(address, { address, cost, seq, origin });
     } else this.complete = false;
   }
 
   /** The cost at which an address is offered; 0 if it is not. */
   cost(address: string): number {
-    return this.#offers.get(address)?.cost ?? 0;
+    return this.#offers?.get(address)?.cost ?? 0;
   }
 
   /** Every offer that is kept. */
   values(): Iterable<DisbelievedOffer> {
-    return this.#offers.values();
+    return this.#offers?.values() ?? [];
   }
 
   /** Forgets everything. */
   clear(): void {
-    this.#offers.clear();
+    this.#offers = null;
     this.services = false;
     this.complete = true;
   }

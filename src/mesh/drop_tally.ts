@@ -73,8 +73,7 @@ export class DropTally {
 
   /** A neighbour's link is gone: tells what is yet untold. */
   end(neighbour: Neighbour): void {
-    for (const tally of neighbour.tallies.values()) this.#tell(neighbour, tally);
-    neighbour.tallies.clear();
+    for (const tally of neighbour.takeTallies()) this.#tell(neighbour, tally);
   }
 
   #sumUpLater(neighbour: Neighbour, kind: string, tally: Tally, now: number): void {

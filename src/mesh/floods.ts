@@ -12,7 +12,7 @@ import type { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
 import type { DropTally } from "./drop_tally.ts";
-import type { Meters } from "./rate_limits.ts";
+import type { Metered } from "./rate_limits.ts";
 import type { Neighbour } from "./state.ts";
 
 /** What is no packet is told one by one, for whoever looks for the fault; in a second so often. */
@@ -25,7 +25,7 @@ const CALM = 1_000;
 const ROOM = 1_000;
 
 /** What a kind of thing is called. */
-const WORDS: Record<keyof Meters, string> = {
+const WORDS: Record<Metered, string> = {
   adverts: "routes and services",
   withdrawals: "withdrawals",
   records: "routes and services",
@@ -58,8 +58,8 @@ export class Floods {
   }
 
   /** Something has come, of which a neighbour says so much. False if its link is closed for that. */
-  bears(neighbour: Neighbour, kind: keyof Meters, now: number, count: number = 1): boolean {
-    const meter = neighbour.meters[kind];
+  bears(neighbour: Neighbour, kind: Metered, now: number, count: number = 1): boolean {
+    const meter = neighbour.meters.of(kind);
     if (!meter.floods(now, count)) return true;
     const why = `${nameOf(neighbour)} floods it with ${WORDS[kind]}`;
     const error = new ChannelError("ERR_CHANNEL_PROTOCOL", `Cannot keep channel: ${why}`);
@@ -68,16 +68,16 @@ export class Floods {
   }
 
   /** Whether a neighbour may say this; else it is dropped. */
-  admits(neighbour: Neighbour, kind: keyof Meters, packet: Packet, now: number): boolean {
-    if (neighbour.meters[kind].spend(now)) return true;
+  admits(neighbour: Neighbour, kind: Metered, packet: Packet, now: number): boolean {
+    if (neighbour.meters.of(kind).spend(now)) return true;
     this.refuse(neighbour, kind, packet, now);
     return false;
   }
 
   /** Drops what a neighbour may not say. */
-  refuse(neighbour: Neighbour, kind: keyof Meters, packet: Packet | null, now: number): void {
+  refuse(neighbour: Neighbour, kind: Metered, packet: Packet | null, now: number): void {
     this.#tally.add(neighbour, kind, packet, "rate", () => {
-      const what = `more than ${neighbour.meters[kind].limit} ${WORDS[kind]} a second`;
+      const what = `more than ${neighbour.meters.of(kind).limit} ${WORDS[kind]} a second`;
       const why = `Cannot follow ${nameOf(neighbour)}: it sends ${what}`;
       return new ChannelError("ERR_CHANNEL_PROTOCOL", why);
     }, now);
@@ -123,7 +123,7 @@ export class Floods {
     const { offers, serviceCount, meters, kind } = neighbour;
     let told = serviceCount;
     for (const { id } of this.#core.routes.values()) if (offers.cost(id) > 0) told++;
-    const meter = kind === "modern" ? meters.records : meters.adverts;
+    const meter = meters.of(kind === "modern" ? "records" : "adverts");
     return meter.affords(Math.min(this.#burst / 2, ROOM + 2 * told), now);
   }
 }

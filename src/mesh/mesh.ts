@@ -64,7 +64,6 @@ export class Mesh {
     const data = new DataPlane(
       control.core,
       (destination) => control.searches.isStarving(destination),
-      (service) => this.instances(service),
       (neighbour, address, now) => control.introduce(neighbour, address, now),
     );
     control.choice.watcher = {
@@ -234,9 +233,8 @@ export class Mesh {
 
   /** How many routers can be reached, and how many instances of services can be used. */
   counts(): { routes: number; services: number } {
-    let routes = 0;
-    for (const { selected } of this.#control.core.routes.values()) if (selected !== null) routes++;
-    return { routes, services: this.#control.core.services.size };
+    const { routes, services } = this.#control.core;
+    return { routes: routes.reached, services: services.size };
   }
 
   /** Who is at the far end of a link; `null` if it is down. */
@@ -281,10 +279,7 @@ export class Mesh {
 
   /** Addresses that offer a service: our own first, then by capacity. */
   instances(service: string): string[] {
-    const rank = ([address, capacity]: [string, number]) => address === this.address ? 0 : capacity;
-    return [...this.#control.core.services.instances(service)]
-      .sort((a, b) => rank(a) - rank(b))
-      .map(([address]) => address);
+    return [...this.#control.core.services.sorted(service)];
   }
 
   /** The address of a service's only instance; `null` if there is none, or a choice. */
@@ -299,13 +294,40 @@ export class Mesh {
   candidates(service: string): Candidate[] {
     const found: Candidate[] = [];
     for (const [address, capacity] of this.#control.core.services.instances(service)) {
-      const own = address === this.address;
-      const destination = own ? null : this.#routed(address);
-      const held = !own && destination === null;
-      const cost = own ? 0 : destination?.cost ?? Infinity;
-      found.push({ address, capacity, cost, held });
+      found.push(this.#candidate(address, capacity));
     }
     return found;
+  }
+
+  /**
+   * Enough of the instances of a service to choose one from by a policy of the balancer's: one, or
+   * two, however many there are; all of them for `"latency"`, and for what is no policy.
+   *
+   * @param exclude Addresses that are not wanted. A single instance is told all the same.
+   */
+  shortlist(
+    service: string,
+    policy: string,
+    key?: string,
+    exclude?: ReadonlySet<string>,
+  ): Candidate[] {
+    const { services } = this.#control.core;
+    const capacities = services.instances(service);
+    if (capacities.size < 2) return this.candidates(service);
+    const named = (address: string | null | undefined) => {
+      return address ? [this.#candidate(address, capacities.get(address)!)] : [];
+    };
+    switch (policy) {
+      case "lowest":
+        return named(services.ranking(service)?.lowest(exclude));
+      case "round-robin":
+        return named(services.ranking(service)?.next(exclude));
+      case "two-choices":
+        return services.ranking(service)?.two(exclude).flatMap(named) ?? [];
+      case "sticky":
+        if (key !== undefined) return named(services.ranking(service)?.owner(key, exclude));
+    }
+    return this.candidates(service);
   }
 
   // ── insight, for tools and tests ──────────────────────────────────────────
@@ -358,6 +380,13 @@ export class Mesh {
   }
 
   // ── within ────────────────────────────────────────────────────────────────
+
+  #candidate(address: string, capacity: number): Candidate {
+    if (address === this.address) return { address, capacity, cost: 0, held: false };
+    const destination = this.#routed(address);
+    if (destination === null) return { address, capacity, cost: Infinity, held: true };
+    return { address, capacity, cost: destination.cost, held: false };
+  }
 
   /** The destination, if a route leads there now. */
   #routed(address: string): Destination | null {

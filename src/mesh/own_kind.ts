@@ -97,7 +97,7 @@ export class OwnKind {
   hear(neighbour: Neighbour, data: Uint8Array, now: number): void {
     if (!this.#floods.bears(neighbour, "records", now, data.length / RECORD_SIZE)) return;
     this.#links.heardFrame(neighbour);
-    if (!neighbour.meters.records.affords(1, now)) {
+    if (!neighbour.meters.of("records").affords(1, now)) {
       return this.#floods.refuse(neighbour, "records", null, now);
     }
     this.#cut = false;
@@ -107,7 +107,7 @@ export class OwnKind {
 
   /** Whether a neighbour may tell one thing more. */
   #mayTell({ meters }: Neighbour, now: number): boolean {
-    if (meters.records.spend(now)) return true;
+    if (meters.of("records").spend(now)) return true;
     this.#cut = true;
     return false;
   }
@@ -144,7 +144,7 @@ export class OwnKind {
       }
       return;
     }
-    destination = destination !== undefined && destination.offers > 0
+    destination = destination !== undefined && destination.offers.length > 0
       ? destination
       : routes.find(address) ?? undefined;
     if (destination === undefined) return this.#refuse(neighbour, `"${address}"`, now);

@@ -33,7 +33,9 @@ export function passage(core: Core, link: LinkId, packet: Packet): Passage | nul
   const { neighbours, routes, identity, stub } = core;
   const from = neighbours.get(link);
   const { dst } = packet;
-  if (from === undefined || from.kind !== "modern" || from.meters.packets.limit !== Infinity) {
+  if (
+    from === undefined || from.kind !== "modern" || from.meters.of("packets").limit !== Infinity
+  ) {
     return null;
   }
   if (stub || dst === "" || dst === identity.address || !mayBring(from, packet)) return null;

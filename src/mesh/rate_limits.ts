@@ -96,32 +96,56 @@ export class Meter {
   }
 }
 
-/** Meters of one neighbour. */
-export interface Meters {
-  /** What an old peer tells. */
-  readonly adverts: Meter;
-  /** What an old peer withdraws. */
-  readonly withdrawals: Meter;
-  /** What our own kind tells and withdraws. */
-  readonly records: Meter;
-  /** Packets of applications. */
-  readonly packets: Meter;
-  /** What is no packet, or means nothing. */
-  readonly unreadable: Meter;
-}
-
 /**
- * Makes the meters of one neighbour.
- *
- * @param burst How much it may tell at once.
+ * What is metered: what an old peer tells, and withdraws; what our own kind tells and withdraws;
+ * packets of applications; what is no packet, or means nothing.
  */
-export function newMeters(limits: LinkLimits, burst: number, now: number): Meters {
-  const { adverts, withdrawals = WITHDRAWAL_RATE, packets = Infinity } = limits;
-  return {
-    adverts: new Meter(adverts ?? ADVERT_RATE, burst, now),
-    withdrawals: new Meter(withdrawals, burst, now),
-    records: new Meter(adverts ?? RECORD_RATE, burst, now),
-    packets: new Meter(packets, Math.max(1, packets), now),
-    unreadable: new Meter(UNREADABLE_RATE, 1, now),
-  };
+export type Metered = "adverts" | "withdrawals" | "records" | "packets" | "unreadable";
+
+/** No limits but those that everybody has. */
+const NO_LIMITS: LinkLimits = {};
+
+/** Meters of one neighbour, each made when it is first needed: most are not. */
+export class Meters {
+  readonly #limits: LinkLimits;
+  readonly #burst: number;
+  readonly #start: number;
+  #adverts: Meter | null = null;
+  #withdrawals: Meter | null = null;
+  #records: Meter | null = null;
+  #packets: Meter | null = null;
+  #unreadable: Meter | null = null;
+
+  /**
+   * Constructs a new instance.
+   *
+   * @param burst How much it may tell at once.
+   * @param start From when it is metered, in ms.
+   */
+  constructor(limits: LinkLimits = NO_LIMITS, burst: number, start: number) {
+    this.#limits = limits;
+    this.#burst = burst;
+    this.#start = start;
+  }
+
+  /** The meter of one kind. */
+  of(kind: Metered): Meter {
+    const { adverts, withdrawals = WITHDRAWAL_RATE, packets = Infinity } = this.#limits;
+    switch (kind) {
+      case "adverts":
+        return this.#adverts ??= this.#make(adverts ?? ADVERT_RATE);
+      case "withdrawals":
+        return this.#withdrawals ??= this.#make(withdrawals);
+      case "records":
+        return this.#records ??= this.#make(adverts ?? RECORD_RATE);
+      case "packets":
+        return this.#packets ??= this.#make(packets, Math.max(1, packets));
+      case "unreadable":
+        return this.#unreadable ??= this.#make(UNREADABLE_RATE, 1);
+    }
+  }
+
+  #make(limit: number, burst: number = this.#burst): Meter {
+    return new Meter(limit, burst, this.#start);
+  }
 }

@@ -41,6 +41,8 @@ export class RouteTable {
   readonly #judgeOld: Judge;
   readonly #proxyOrigin: number;
   readonly #limit: number;
+  /** To how many of them a way leads. Kept by whoever chooses. */
+  reached: number = 0;
   #offered: number = 0;
 
   /**
@@ -78,6 +80,11 @@ export class RouteTable {
     return this.#byAddress.get(address);
   }
 
+  /** The destinations that a neighbour offers, ourselves left out, in no particular order. */
+  offeredBy({ offers }: Neighbour): Destination[] {
+    return offers.ids().filter((id) => id !== 0).map((id) => this.#byId[id]!);
+  }
+
   /** Whether this is still the destination of its number. */
   holds(destination: Destination): boolean {
     return this.#byId[destination.id] === destination;
@@ -91,7 +98,7 @@ export class RouteTable {
   /** The destination, made if there is room; `null` if not. Follow it with {@linkcode offer}. */
   find(address: string): Destination | null {
     const known = this.#byAddress.get(address);
-    if (known !== undefined && known.offers > 0) return known;
+    if (known !== undefined && known.offers.length > 0) return known;
     if (this.#offered >= this.#limit) return null;
     if (known !== undefined) return known;
     if (this.#byAddress.size >= 2 * this.#limit) this.#dropForgotten();
@@ -113,13 +120,24 @@ export class RouteTable {
     const { offers } = neighbour;
     const before = offers.cost(destination.id);
     offers.set(destination.id, cost, seq, origin);
+    if ((before === 0) !== (cost === 0)) this.#list(destination, neighbour, cost > 0);
     if (neighbour.address === destination.address) this.elect(destination);
-    if ((before === 0) === (cost === 0) || destination === this.self) return;
-    if (cost > 0) {
-      if (destination.offers++ === 0) this.#offered++;
-    } else {
-      if (--destination.offers === 0) this.#offered--;
+  }
+
+  /** Notes who offers a destination, in the order in which they came. */
+  #list(destination: Destination, neighbour: Neighbour, offers: boolean): void {
+    const list = destination.offers;
+    let at = 0;
+    for (let end = list.length; at < end;) {
+      const middle = (at + end) >> 1;
+      if (list[middle]!.order < neighbour.order) at = middle + 1;
+      else end = middle;
     }
+    if (offers) list.splice(at, 0, neighbour);
+    else list.splice(at, 1);
+    if (destination === this.self) return;
+    if (offers && list.length === 1) this.#offered++;
+    else if (!offers && list.length === 0) this.#offered--;
   }
 
   /** Whether an offer of our own kind cannot lead back to us. */
@@ -157,7 +175,7 @@ export class RouteTable {
     const { selected } = destination;
     let best: Neighbour | null = null;
     let bestRank = UNUSABLE;
-    for (const neighbour of this.#neighbours.values()) {
+    for (const neighbour of destination.offers) {
       const rank = this.judge(destination, neighbour, now);
       if (rank > bestRank || rank === UNUSABLE) continue;
       if (rank < bestRank || neighbour === selected) {
@@ -174,7 +192,7 @@ export class RouteTable {
   alternative(destination: Destination, not: Neighbour, now: number): Neighbour | null {
     let best: Neighbour | null = null;
     let bestRank = UNUSABLE;
-    for (const neighbour of this.#neighbours.values()) {
+    for (const neighbour of destination.offers) {
       if (neighbour === not) continue;
       const rank = this.judge(destination, neighbour, now);
       if (rank < bestRank) {
@@ -193,7 +211,7 @@ export class RouteTable {
     const holds = (one: Neighbour): boolean => one.address === address && one.offers.cost(id) > 0;
     if (holder !== null && holds(holder)) return;
     destination.holder = null;
-    for (const neighbour of this.#neighbours.values()) {
+    for (const neighbour of destination.offers) {
       if (holds(neighbour)) return void (destination.holder = neighbour);
     }
   }
@@ -262,7 +280,7 @@ export class RouteTable {
     const isAlive = (source: Source): boolean => at - source.usedAt < SOURCE_LIFETIME;
     for (const destination of this.#byAddress.values()) {
       const { source, moreSources } = destination;
-      if (source === null && moreSources === null && destination.offers > 0) continue;
+      if (source === null && moreSources === null && destination.offers.length > 0) continue;
       if (destination.selected !== null) {
         const used = this.source(destination, destination.origin);
         if (used !== null) used.usedAt = at;
@@ -270,14 +288,14 @@ export class RouteTable {
       const left = moreSources?.filter(isAlive) ?? [];
       if (source !== null && !isAlive(source)) destination.source = left.shift() ?? null;
       destination.moreSources = left.length > 0 ? left : null;
-      if (destination.source === null && destination.offers === 0) this.#drop(destination);
+      if (destination.source === null && destination.offers.length === 0) this.#drop(destination);
     }
   }
 
   /** Makes room by forgetting early what nobody offers. */
   #dropForgotten(): void {
     for (const destination of this.#byAddress.values()) {
-      if (destination.offers === 0) this.#drop(destination);
+      if (destination.offers.length === 0) this.#drop(destination);
     }
   }
 

@@ -46,8 +46,13 @@ export class Searches {
   readonly #core: Core;
   readonly #announcer: Announcer;
   readonly #giveUp: (destination: Destination, now: number) => void;
+  /** Destinations that are looked for, or were lately. */
+  readonly #open: Set<Destination> = new Set();
   /** How many searches are under way for others. */
   #carried: number = 0;
+  /** How long to wait before asking, in ms, and when that was found out. */
+  #settle: number = SETTLE;
+  #settledAt: number = -Infinity;
 
   /**
    * Constructs a new instance.
@@ -74,12 +79,12 @@ export class Searches {
   starve(destination: Destination, had: boolean, now: number): boolean {
     const isOffered = this.#best(destination, null) !== null;
     if (!isOffered && !(this.isStarving(destination) || (had && this.#hasOurKind()))) return false;
-    const search = searchOf(destination);
+    const search = this.#searchOf(destination);
     if (search.starving && search.lingering === !isOffered) return true;
     search.starving = true;
     search.lingering = !isOffered;
     search.tries = 0;
-    this.#askAt(destination, search, now + (isOffered ? this.#settleTime() : LINGER));
+    this.#askAt(destination, search, now + (isOffered ? this.#settleTime(now) : LINGER));
     return true;
   }
 
@@ -110,7 +115,7 @@ export class Searches {
   /** Sees whether somebody offers a better way that cannot be trusted yet; asks in a moment. */
   considerBetter(destination: Destination, now: number): void {
     if (destination.search?.betterDue || this.#better(destination) === null) return;
-    const search = searchOf(destination);
+    const search = this.#searchOf(destination);
     search.betterDue = true;
     const at = Math.max(now + BETTER_DELAY, search.betterAt);
     this.#core.agenda.add(at, (later) => this.#askBetter(destination, search, later));
@@ -124,7 +129,7 @@ export class Searches {
     seq: number,
     now: number,
   ): void {
-    const search = searchOf(destination);
+    const search = this.#searchOf(destination);
     if (now < search.contradictedAt + BETTER_INTERVAL) return;
     search.contradictedAt = now;
     const { address } = destination;
@@ -147,7 +152,7 @@ export class Searches {
     if (selected !== null && selected !== from && fresh) {
       return this.#announcer.tell(from, destination, now, "answer");
     }
-    const search = searchOf(destination);
+    const search = this.#searchOf(destination);
     const asked = search.origin === origin && !isNewer(seq, search.seq) &&
       now - search.askedAt < RETRY;
     if (!asked) {
@@ -165,11 +170,20 @@ export class Searches {
   /** Forgets a neighbour that is gone, and with the last one of our kind all hope. */
   forget(neighbour: Neighbour, now: number): void {
     const hope = this.#hasOurKind();
-    for (const destination of this.#core.routes.values()) {
-      const { search } = destination;
-      if (search === null) continue;
+    for (const destination of [...this.#open]) {
+      const search = destination.search!;
       if (search.requesters.delete(neighbour) && search.requesters.size === 0) this.#carried--;
       if (search.starving && !hope) this.#stop(destination, search, now);
+    }
+  }
+
+  /** Forgets searches that are over. */
+  sweep(): void {
+    for (const destination of [...this.#open]) {
+      const { askAt, betterDue, requesters } = destination.search!;
+      if (askAt !== Infinity || betterDue || requesters.size > 0) continue;
+      destination.search = null;
+      this.#open.delete(destination);
     }
   }
 
@@ -183,12 +197,33 @@ export class Searches {
 
   // ── asking ────────────────────────────────────────────────────────────────
 
-  #settleTime(): number {
+  /** How long to wait before asking. All that starve at the same moment wait equally long. */
+  #settleTime(now: number): number {
+    if (now === this.#settledAt) return this.#settle;
     let roundTrip = 0;
     for (const neighbour of this.#core.neighbours.values()) {
       roundTrip = Math.max(roundTrip, neighbour.roundTrip);
     }
-    return Math.min(MAX_SETTLE, Math.max(SETTLE, 2 * roundTrip));
+    this.#settledAt = now;
+    return this.#settle = Math.min(MAX_SETTLE, Math.max(SETTLE, 2 * roundTrip));
+  }
+
+  #searchOf(destination: Destination): Search {
+    if (destination.search !== null) return destination.search;
+    this.#open.add(destination);
+    return destination.search = {
+      starving: false,
+      lingering: false,
+      tries: 0,
+      askAt: Infinity,
+      origin: 0,
+      seq: 0,
+      askedAt: -Infinity,
+      requesters: new Set(),
+      betterAt: -Infinity,
+      contradictedAt: -Infinity,
+      betterDue: false,
+    };
   }
 
   #askAt(destination: Destination, search: Search, at: number): void {
@@ -206,7 +241,7 @@ export class Searches {
       this.#stop(destination, search, now);
       if (best === null) return; // Any new offer begins a new search.
     }
-    const everybody = [...this.#core.neighbours.values()].filter((neighbour) =>
+    const everybody = destination.offers.filter((neighbour) =>
       this.#offers(destination, neighbour)
     );
     for (const neighbour of search.tries === 0 ? [best] : everybody) {
@@ -246,7 +281,7 @@ export class Searches {
 
   #offers(destination: Destination, neighbour: Neighbour): boolean {
     const { identity, routes } = this.#core;
-    return neighbour.kind === "modern" && neighbour.offers.cost(destination.id) > 0 &&
+    return neighbour.kind === "modern" &&
       neighbour.offers.origin(destination.id) !== identity.proxyOrigin &&
       !routes.isBarred(destination, neighbour);
   }
@@ -255,7 +290,7 @@ export class Searches {
   #best(destination: Destination, not: Neighbour | null): Neighbour | null {
     let best: Neighbour | null = null;
     let bestCost = Infinity;
-    for (const neighbour of this.#core.neighbours.values()) {
+    for (const neighbour of destination.offers) {
       if (neighbour === not || !this.#offers(destination, neighbour)) continue;
       const cost = neighbour.offers.cost(destination.id) + neighbour.cost;
       if (cost >= bestCost) continue;
@@ -274,7 +309,7 @@ export class Searches {
       cost - 1 + neighbour.cost + (isProxied(by) ? PROXIED_PENALTY : 0);
     let best: Neighbour | null = null;
     let bestRank = rank(selected, selected.offers.cost(id), origin);
-    for (const neighbour of this.#core.neighbours.values()) {
+    for (const neighbour of destination.offers) {
       if (neighbour === selected || !this.#offers(destination, neighbour)) continue;
       const word = neighbour.offers.origin(id);
       if (!isProxied(word) && word < newest) continue; // Of an earlier life: it has been told so.
@@ -311,20 +346,4 @@ export class Searches {
     search.requesters.clear();
     this.#carried--;
   }
-}
-
-function searchOf(destination: Destination): Search {
-  return destination.search ??= {
-    starving: false,
-    lingering: false,
-    tries: 0,
-    askAt: Infinity,
-    origin: 0,
-    seq: 0,
-    askedAt: -Infinity,
-    requesters: new Set(),
-    betterAt: -Infinity,
-    contradictedAt: -Infinity,
-    betterDue: false,
-  };
 }

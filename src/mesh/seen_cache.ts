@@ -23,20 +23,23 @@ const SAMPLE = 64;
 
 /** The last packets, by number where they have one, else by all that stays the same on their way. */
 export class SeenCache {
-  readonly #numbered: RecentPackets = new RecentPackets();
-  readonly #others: RecentPackets = new RecentPackets();
+  // Each takes 90 KiB: they are made when the first packet comes that may go round.
+  #numbered: RecentPackets | null = null;
+  #others: RecentPackets | null = null;
 
   /** Notes a numbered packet. True if it has been here too often. */
   numberGoesRound({ instance, counter }: Trailer, link: number, now: number): boolean {
     const slot = mix(instance, counter);
-    return Math.abs(this.#numbered.note(slot, instance, counter, link, now)) > MAX_PASSES;
+    const numbered = this.#numbered ??= new RecentPackets();
+    return Math.abs(numbered.note(slot, instance, counter, link, now)) > MAX_PASSES;
   }
 
   /** Notes a packet. True if it has been here before over another link, or too often. */
   goesRound(packet: Packet, link: number, now: number): boolean {
     const first = fingerprint(packet);
     const second = mix(first, packet.ctx, packet.seq, packet.ack, sample(packet.data, 1));
-    const times = this.#others.note(first, first, second, link, now);
+    const others = this.#others ??= new RecentPackets();
+    const times = others.note(first, first, second, link, now);
     return times < 0 || times > MAX_REPEATS;
   }
 }

@@ -179,13 +179,13 @@ export class ServicePlane {
 
 /** Whether anybody leads to a host by an origin now. */
 export function isOffered(core: Core, host: string, origin: number): boolean {
-  const { identity, routes, neighbours } = core;
+  const { identity, routes } = core;
   if (host === identity.address) return origin === identity.origin;
   const destination = routes.get(host);
   if (destination === undefined) return false;
   if (destination.selected !== null && destination.origin === origin) return true;
-  for (const { offers } of neighbours.values()) {
-    if (offers.cost(destination.id) > 0 && offers.origin(destination.id) === origin) return true;
+  for (const { offers } of destination.offers) {
+    if (offers.origin(destination.id) === origin) return true;
   }
   return false;
 }

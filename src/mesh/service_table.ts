@@ -8,20 +8,45 @@
  */
 
 import type { ServiceInfo } from "./effects.ts";
+import { Ranking } from "./ranking.ts";
 import type { Capacities } from "./state.ts";
 
 const NOTHING: Capacities = new Map();
 
+/** The instances of one service. */
+interface Instances {
+  /** Address → capacity. */
+  readonly capacities: Capacities;
+  /** Addresses, our own first, then by capacity; `null` until somebody asks. */
+  sorted: readonly string[] | null;
+  /** For calls; `null` until there is one. */
+  ranking: Ranking | null;
+}
+
 /** All usable instances, own ones included. */
 export class ServiceTable {
+  readonly #own: string;
+  readonly #random: () => number;
   readonly #byHost: Map<string, Capacities> = new Map();
-  readonly #byService: Map<string, Capacities> = new Map();
+  readonly #byService: Map<string, Instances> = new Map();
+  /** Hosts whose routes are being looked for. */
+  readonly #held: Set<string> = new Set();
+  #size: number = 0;
+
+  /**
+   * Constructs a new instance.
+   *
+   * @param own Our own address.
+   * @param random Uniform over [0, 1), such as `Math.random`.
+   */
+  constructor(own: string, random: () => number) {
+    this.#own = own;
+    this.#random = random;
+  }
 
   /** How many instances there are. */
   get size(): number {
-    let size = 0;
-    for (const capacities of this.#byHost.values()) size += capacities.size;
-    return size;
+    return this.#size;
   }
 
   /** What a host offers. Borrowed. */
@@ -31,7 +56,29 @@ export class ServiceTable {
 
   /** Instances of a service: address → capacity. Borrowed. */
   instances(service: string): ReadonlyMap<string, number> {
-    return this.#byService.get(service) ?? NOTHING;
+    return this.#byService.get(service)?.capacities ?? NOTHING;
+  }
+
+  /** Addresses that offer a service: our own first, then by capacity. Borrowed. */
+  sorted(service: string): readonly string[] {
+    const instances = this.#byService.get(service);
+    if (instances === undefined) return [];
+    if (instances.sorted !== null) return instances.sorted;
+    const { capacities } = instances;
+    const rank = (address: string) => address === this.#own ? 0 : capacities.get(address)!;
+    const ranked = [...capacities.keys()].map((address) => ({ address, rank: rank(address) }));
+    ranked.sort((a, b) => a.rank - b.rank);
+    return instances.sorted = ranked.map(({ address }) => address);
+  }
+
+  /** The instances of a service in the orders in which calls choose; `null` if there are none. */
+  ranking(service: string): Ranking | null {
+    const instances = this.#byService.get(service);
+    if (instances === undefined) return null;
+    if (instances.ranking !== null) return instances.ranking;
+    const ranking = new Ranking(this.#random);
+    for (const [address, capacity] of instances.capacities) this.#rank(ranking, address, capacity);
+    return instances.ranking = ranking;
   }
 
   /** Every instance. */
@@ -43,10 +90,41 @@ export class ServiceTable {
 
   /** Sets one instance; capacity 0 removes it. False if that changes nothing. */
   set(host: string, service: string, capacity: number): boolean {
-    if ((this.of(host).get(service) ?? 0) === capacity) return false;
-    put(this.#byHost, host, service, capacity);
-    put(this.#byService, service, host, capacity);
+    const services = this.#byHost.get(host);
+    const before = services?.get(service) ?? 0;
+    if (before === capacity) return false;
+    const instances = this.#byService.get(service);
+    if (capacity === 0) {
+      this.#size--;
+      if (services!.size === 1) this.#byHost.delete(host);
+      else services!.delete(service);
+      if (instances!.capacities.size === 1) this.#byService.delete(service);
+      else instances!.capacities.delete(host);
+    } else {
+      if (before === 0) this.#size++;
+      if (services === undefined) this.#byHost.set(host, new Map([[service, capacity]]));
+      else services.set(service, capacity);
+      if (instances === undefined) {
+        const capacities = new Map([[host, capacity]]);
+        this.#byService.set(service, { capacities, sorted: null, ranking: null });
+      } else {
+        instances.capacities.set(host, capacity);
+      }
+    }
+    if (instances === undefined) return true;
+    instances.sorted = null;
+    if (instances.ranking !== null) this.#rank(instances.ranking, host, capacity);
     return true;
+  }
+
+  /** Notes whether a host's route is being looked for: others are called first. */
+  hold(host: string, held: boolean): void {
+    if (held) this.#held.add(host);
+    else if (!this.#held.delete(host)) return;
+    for (const [service, capacity] of this.of(host)) {
+      const { ranking } = this.#byService.get(service)!;
+      if (ranking !== null) this.#rank(ranking, host, capacity);
+    }
   }
 
   /**
@@ -63,21 +141,8 @@ export class ServiceTable {
     for (const [service, capacity] of wanted) set(service, capacity);
     return changes;
   }
-}
 
-function put(
-  index: Map<string, Capacities>,
-  outer: string,
-  inner: string,
-  capacity: number,
-): void {
-  const entries = index.get(outer);
-  if (capacity === 0) {
-    entries?.delete(inner);
-    if (entries?.size === 0) index.delete(outer);
-  } else if (entries === undefined) {
-    index.set(outer, new Map([[inner, capacity]]));
-  } else {
-    entries.set(inner, capacity);
+  #rank(ranking: Ranking, address: string, capacity: number): void {
+    ranking.set(address, capacity, address === this.#own, this.#held.has(address));
   }
 }

@@ -74,8 +74,8 @@ export class Destination {
   readonly address: string;
   /** Its number in every ledger. */
   readonly id: number;
-  /** Neighbours that offer it, whether or not that is usable. */
-  offers: number = 0;
+  /** Neighbours that offer it, whether or not that is usable, in the order in which they came. */
+  readonly offers: Neighbour[] = [];
 
   /** The neighbour whose own address this is, and which says so; of several, the first. */
   holder: Neighbour | null = null;
@@ -148,16 +148,22 @@ export const FRAME_GAP = 50;
 /** Silence of an old peer after which it is asked whether it is there, in ms, unless told other. */
 const KEEPALIVE = 25_000;
 
+const NOTHING: readonly never[] = [];
+
 /** The state of one link. */
 export class Neighbour {
   /** The link. */
   readonly link: LinkId;
+  /** How many links had come up before it. */
+  readonly order: number;
   /** What a hop over this link costs, at least 1. */
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
   /** What it offers against its rules. */
-  readonly disbelieved: Disbelieved = new Disbelieved();
+  get disbelieved(): Disbelieved {
+    return this.#disbelieved ??= new Disbelieved();
+  }
   /** Whether the application has been told that it does. */
   breaksRules: boolean = false;
   /** What it is. */
@@ -200,13 +206,19 @@ export class Neighbour {
   /** How much it may say. */
   readonly meters: Meters;
   /** What has been dropped of what it says, and not told yet. */
-  readonly tallies: Map<string, Tally> = new Map();
+  get tallies(): Map<string, Tally> {
+    return this.#tallies ??= new Map();
+  }
   /** Destinations that it offered and that we had no room for. */
   refused: number = 0;
   /** Digests that are compared for it: each takes as long as its table is. */
-  readonly digestBudget: Budget;
+  get digestBudget(): Budget {
+    return this.#digestBudget ??= new Budget(5, 1, -Infinity);
+  }
   /** Requests for fresher routes that it may have us carry. */
-  readonly requestBudget: Budget;
+  get requestBudget(): Budget {
+    return this.#requestBudget ??= new Budget(2_000, 100, -Infinity);
+  }
 
   // ── our own kind ──────────────────────────────────────────────────────────
 
@@ -251,7 +263,9 @@ export class Neighbour {
   /** Destinations whose news are due to it. */
   dirty: Destination[] = [];
   /** Services whose news are due to it. */
-  readonly dueServices: Set<ServiceRecord> = new Set();
+  get dueServices(): Set<ServiceRecord> {
+    return this.#dueServices ??= new Set();
+  }
   /** Requests that are due to it. */
   dueRequests: SequenceRequest[] = [];
   /** What else is due to it: written into the next frame. */
@@ -269,23 +283,33 @@ export class Neighbour {
   /** While it tells us all again: what it has not yet named. */
   stale: Set<Destination> | null = null;
   /** The same of services at hosts that it leads to. */
-  readonly staleServices: Set<ServiceRecord> = new Set();
+  get staleServices(): Set<ServiceRecord> {
+    return this.#staleServices ??= new Set();
+  }
 
   // ── old peers ─────────────────────────────────────────────────────────────
 
   /** Changes that it may tell. */
-  readonly changeBudget: Budget;
+  get changeBudget(): Budget {
+    return this.#changeBudget ??= new Budget(20_000, 500, -Infinity);
+  }
   /** Answers to its queries that may follow closely on each other. */
-  readonly answerBudget: Budget;
+  get answerBudget(): Budget {
+    return this.#answerBudget ??= new Budget(20, 0.2, -Infinity);
+  }
   /** Adverts that said again what had just been said, and were not read. */
   repeats: number = 0;
 
   /** What an old peer says that each host offers, in no particular relation to routes. */
-  readonly services: Map<string, Capacities> = new Map();
+  get services(): Map<string, Capacities> {
+    return this.#services ??= new Map();
+  }
   /** How many services that is. */
   serviceCount: number = 0;
   /** What we have told an old peer that each host offers, our own services included. */
-  readonly toldServices: Map<string, Capacities> = new Map();
+  get toldServices(): Map<string, Capacities> {
+    return this.#toldServices ??= new Map();
+  }
   /** Whether it has withdrawn itself, and we have yet to ask what it means. */
   withdrewItself: boolean = false;
   /** Silence after which it is asked whether it is there, in ms. */
@@ -307,19 +331,34 @@ export class Neighbour {
   /** When it last told anything during an audit, in ms. */
   auditHeardAt: number = 0;
 
+  // Made when they are first needed: most links do without most of them.
+  #disbelieved: Disbelieved | null = null;
+  #tallies: Map<string, Tally> | null = null;
+  #digestBudget: Budget | null = null;
+  #requestBudget: Budget | null = null;
+  #changeBudget: Budget | null = null;
+  #answerBudget: Budget | null = null;
+  #dueServices: Set<ServiceRecord> | null = null;
+  #staleServices: Set<ServiceRecord> | null = null;
+  #services: Map<string, Capacities> | null = null;
+  #toldServices: Map<string, Capacities> | null = null;
+
   /** Constructs a new instance. */
-  constructor(link: LinkId, settings: LinkSettings, meters: Meters, now: number) {
+  constructor(
+    link: LinkId,
+    settings: LinkSettings,
+    meters: Meters,
+    now: number,
+    order: number = 0,
+  ) {
     const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
+    this.order = order;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
     this.meters = meters;
-    this.changeBudget = new Budget(20_000, 500, now);
-    this.answerBudget = new Budget(20, 0.2, now);
-    this.requestBudget = new Budget(2_000, 100, now);
-    this.digestBudget = new Budget(5, 1, now);
   }
 
   /** Notes its address. */
@@ -350,15 +389,16 @@ export class Neighbour {
     this.offers.clearAll();
     this.told.clearAll();
     this.dirty = [];
-    this.dueServices.clear();
     this.dueRequests = [];
     this.dueSignals = [];
-    this.services.clear();
     this.serviceCount = 0;
-    this.toldServices.clear();
     this.stale = this.audit = null;
-    this.staleServices.clear();
-    this.disbelieved.clear();
+    this.forgetDueServices();
+    this.#services =
+      this.#toldServices =
+      this.#staleServices =
+      this.#disbelieved =
+        null;
     this.differs = this.withdrewItself = this.flooded = false;
     this.doubted = this.suspended = this.overtaken = false;
     this.refused = 0;
@@ -368,6 +408,23 @@ export class Neighbour {
       this.answerAt =
       this.flushAt =
         Infinity;
+  }
+
+  /** Services whose news are due to it, if there are any. Borrowed. */
+  get servicesDue(): Iterable<ServiceRecord> {
+    return this.#dueServices ?? NOTHING;
+  }
+
+  /** It has been told of them. */
+  forgetDueServices(): void {
+    this.#dueServices = null;
+  }
+
+  /** What has been dropped of what it says, and not told yet, if anything. */
+  takeTallies(): Iterable<Tally> {
+    const tallies = this.#tallies;
+    this.#tallies = null;
+    return tallies?.values() ?? NOTHING;
   }
 
   /** Notes that it was told of one service. */

@@ -10,6 +10,7 @@ import type { Announcer } from "./announcer.ts";
 import type { Choice } from "./choice.ts";
 import type { Core } from "./core.ts";
 import type { Lives } from "./lives.ts";
+import type { Searches } from "./search.ts";
 import { nextSequence, seconds } from "./sequence.ts";
 
 /** Between fresh words about ourselves that nobody has asked for, in ms, a fifth more or less. */
@@ -27,15 +28,17 @@ export class Upkeep {
   readonly #announcer: Announcer;
   readonly #choice: Choice;
   readonly #lives: Lives;
+  readonly #searches: Searches;
   #sweeping: boolean = false;
   #refreshing: boolean = false;
 
   /** Constructs a new instance. */
-  constructor(core: Core, announcer: Announcer, choice: Choice, lives: Lives) {
+  constructor(core: Core, announcer: Announcer, choice: Choice, lives: Lives, searches: Searches) {
     this.#core = core;
     this.#announcer = announcer;
     this.#choice = choice;
     this.#lives = lives;
+    this.#searches = searches;
   }
 
   /** There is a link: begins, unless it has. */
@@ -78,21 +81,18 @@ export class Upkeep {
 
   /** Forgets what is too old. */
   #sweep(now: number): void {
-    const { routes, records, neighbours } = this.#core;
+    const { routes, records } = this.#core;
     const at = seconds(now);
     for (const destination of [...routes.values()]) {
-      for (const neighbour of neighbours.values()) {
+      for (const neighbour of [...destination.offers]) {
         const { offers, kind } = neighbour;
-        if (kind !== "modern" || offers.cost(destination.id) === 0) continue;
+        if (kind !== "modern") continue;
         if (at - offers.note(destination.id) < OFFER_LIFETIME) continue;
         routes.offer(destination, neighbour, 0, 0, 0);
         this.#choice.reselect(destination, now);
       }
-      const { search } = destination;
-      if (search?.askAt === Infinity && !search.betterDue && search.requesters.size === 0) {
-        destination.search = null;
-      }
     }
+    this.#searches.sweep();
     routes.sweep(now);
     records.sweep(now);
     this.#lives.sweep(now);

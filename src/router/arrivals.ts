@@ -12,36 +12,42 @@ interface Waiter {
   fail: (reason: unknown) => void;
 }
 
-/** All who wait. */
+/** All who wait, by service. */
 export class Arrivals {
-  readonly #waiters: Set<Waiter> = new Set();
+  readonly #waiters: Map<string, Set<Waiter>> = new Map();
 
   /** Waits for an instance of a service, and returns its address. */
   wait(service: string, signal: AbortSignal | undefined): Promise<string> {
     return new Promise((resolve, reject) => {
       const onAbort = () => waiter.fail(signal!.reason);
+      let waiters = this.#waiters.get(service);
+      if (waiters === undefined) this.#waiters.set(service, waiters = new Set());
       const done = () => {
-        this.#waiters.delete(waiter);
+        waiters.delete(waiter);
+        const isLast = waiters.size === 0 && this.#waiters.get(service) === waiters;
+        if (isLast) this.#waiters.delete(service);
         signal?.removeEventListener("abort", onAbort);
       };
       const waiter: Waiter = {
         tell(info) {
-          if (info.service === service && info.capacity > 0) done(), resolve(info.address);
+          if (info.capacity > 0) done(), resolve(info.address);
         },
         fail: (reason) => (done(), reject(reason)),
       };
-      this.#waiters.add(waiter);
+      waiters.add(waiter);
       signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   /** Tells all of an instance that has changed. */
   tell(info: ServiceInfo): void {
-    for (const waiter of [...this.#waiters]) waiter.tell(info);
+    for (const waiter of [...this.#waiters.get(info.service) ?? []]) waiter.tell(info);
   }
 
   /** Ends every wait. */
   failAll(reason: unknown): void {
-    for (const waiter of [...this.#waiters]) waiter.fail(reason);
+    for (const waiters of [...this.#waiters.values()]) {
+      for (const waiter of [...waiters]) waiter.fail(reason);
+    }
   }
 }

@@ -127,7 +127,7 @@ export class Balancer {
   /**
    * Chooses an instance to call. If it is called, say so with {@linkcode began}.
    *
-   * @param candidates Those there are. Borrowed.
+   * @param candidates Those there are, or enough of them: see `Mesh.shortlist()`. Borrowed.
    * @returns Its address; `null` if there is none, or each is excluded.
    * @throws {TypeError} If there is no such policy, or `"sticky"` has no key.
    */

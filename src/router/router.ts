@@ -17,11 +17,13 @@ import { checkFields } from "../wire/packet_codec.ts";
 import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
-import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
+import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import { Caller } from "./caller.ts";
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Fifo } from "./fifo.ts";
 import { checkName, type ContextOwner, Handlers, type PacketHandler } from "./handlers.ts";
 import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import type { Registration, ServiceOptions } from "./local_service.ts";
@@ -151,8 +153,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   readonly #handlers: Handlers;
   readonly #caller: Caller;
   readonly #arrivals: Arrivals = new Arrivals();
-  readonly #effects: { effect: Effect; outcome: Outcome | null }[] = [];
-  readonly #news: (() => void)[] = [];
+  readonly #effects: Fifo<{ effect: Effect; outcome: Outcome | null }> = new Fifo();
+  readonly #news: Fifo<() => void> = new Fifo();
   #acting: boolean = false;
   #telling: boolean = false;
   #nextLink: LinkId = 1;
@@ -741,7 +743,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       : Math.min(calls, this.#mesh.deadline());
     if (deadline === this.#timerAt) return;
     // Most calls end in time: a timer that is too early then is cheaper than a new one for each.
-    if (!alone && deadline > this.#timerAt && deadline !== Infinity) return;
+    if (deadline > this.#timerAt && deadline !== Infinity) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#timerAt = deadline;

@@ -67,8 +67,9 @@ export class LinkCounters {
   /** Packets that the channel has taken. */
   packetsOut: number = 0;
   readonly #since: number;
-  readonly #drops: Record<DropReason, number> = noDrops();
-  readonly #errors: Partial<Record<AlnErrorCode, number>> = {};
+  // Nothing is dropped on most channels.
+  #drops: Record<DropReason, number> | null = null;
+  #errors: Partial<Record<AlnErrorCode, number>> | null = null;
 
   /**
    * Constructs a new instance.
@@ -81,8 +82,10 @@ export class LinkCounters {
 
   /** Counts what was dropped. */
   dropped({ reason, count, error }: DropEvent): void {
-    this.#drops[reason] += count;
-    this.#errors[error.code] = (this.#errors[error.code] ?? 0) + count;
+    const drops = this.#drops ??= noDrops();
+    const errors = this.#errors ??= {};
+    drops[reason] += count;
+    errors[error.code] = (errors[error.code] ?? 0) + count;
   }
 
   /** All there is to say of the channel. */
@@ -107,7 +110,7 @@ export class LinkCounters {
       bytesOut: counters?.bytesOut ?? null,
       queuedBytes: bufferedBytes ?? null,
       repeats,
-      drops: { ...this.#drops },
+      drops: { ...this.#drops ?? noDrops() },
       errors: { ...this.#errors },
     };
   }

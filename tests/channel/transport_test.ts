@@ -187,13 +187,17 @@ test("StreamChannel closes with what its transport fails with, whatever it was a
 test("StreamChannel keeps the reason it was cut for, though its transport ends at once", {
   timeout: 10_000,
 }, async () => {
-  const { transport, channel } = open();
-  const reason = new Error("cut");
-  channel.send(PACKET);
-  channel.close(reason);
-  assert.equal(await channel.closed, reason);
-  await turn();
-  assert.deepEqual(transport.log, ["abort cut"]); // Nothing is written any more.
+  for (const ended of [false, true]) {
+    const { transport, channel } = open();
+    if (ended) channel.close(); // The peer does not.
+    else channel.send(PACKET);
+    if (ended) await turn();
+    const reason = new Error("cut");
+    channel.close(reason);
+    assert.equal(await channel.closed, reason);
+    await turn();
+    assert.deepEqual(transport.log, ended ? ["end", "abort cut"] : ["abort cut"]);
+  }
 });
 
 test(

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newMeters } from "../../src/mesh/rate_limits.ts";
+import { Meters } from "../../src/mesh/rate_limits.ts";
 import { FlapDamper } from "../../src/mesh/flap_damper.ts";
 import { RouteTable } from "../../src/mesh/route_table.ts";
 import { hashName, precedes } from "../../src/mesh/sequence.ts";
@@ -426,7 +426,7 @@ test("of many origins of one destination, those used last are remembered", () =>
 });
 
 test("the number of a destination that is forgotten is given to another", () => {
-  const neighbour = new Neighbour(1, {}, newMeters({}, 1, 0), 0);
+  const neighbour = new Neighbour(1, {}, new Meters({}, 1, 0), 0);
   const table = new RouteTable("me", new Map([[1, neighbour]]), -1, () => Infinity, 10);
   const { id } = table.find("x")!;
   table.sweep(0);

@@ -10,8 +10,9 @@ import {
   Packet,
   StreamChannel,
 } from "../../mod.ts";
+import { encodeFrame } from "../../src/wire/mod.ts";
 import { testCertificate } from "../support/certificate.ts";
-import { openSockets, type RawSocket, until } from "../support/raw_socket.ts";
+import { connectRaw, openSockets, type RawSocket, until } from "../support/raw_socket.ts";
 import { LOOPBACK, name as runtime, sockets } from "../support/runtime.ts";
 import { connectRawWebSocket } from "../support/websocket_client.ts";
 import { clientFrame, OPCODE } from "../support/websocket_frames.ts";
@@ -100,6 +101,9 @@ const PING = new Packet({ srv: "ping" });
 /** What both ends of an idle connection may take together, the runtime's own part included, in bytes. */
 const IDLE_SIZE = 80_000;
 
+/** The same for TCP, in bytes. */
+const IDLE_TCP_SIZE = 25_000;
+
 /** The heap and the buffers outside of it after a collection, in bytes. */
 function bytesHeld(): number {
   return heapUsed() + process.memoryUsage().external;
@@ -183,6 +187,44 @@ test(`200 idle WebSocket connections under ${runtime} take little memory`, {
   const each = (bytesHeld() - before) / 200;
   assert.equal(channels.length, 220);
   assert(each < IDLE_SIZE, `a connection takes ${each} bytes`);
+  for (const channel of channels) channel.close(new Error("enough"));
+  await Promise.all([...clients.map((client) => client.close()), listener.close()]);
+});
+
+test(`200 idle TCP connections under ${runtime} take little memory, though much has come`, {
+  timeout: 60_000,
+}, async () => {
+  const channels: Channel[] = [];
+  let accept: (channel: Channel) => void = () => {};
+  const listener = await sockets.listenTcp(LOOPBACK, (channel) => {
+    channels.push(channel);
+    accept(channel);
+  });
+  const clients: RawSocket[] = [];
+  const [large, small] = [new Uint8Array(60_000), PING.data].map((data) =>
+    encodeFrame(new Packet({ srv: "s", data }).toBinary())
+  );
+  const connect = async () => {
+    const accepted = new Promise<Channel>((resolve) => accept = resolve);
+    const client = await connectRaw(listener.address.port);
+    clients.push(client);
+    const channel = await accepted;
+    for (const frame of [large!, small!]) {
+      const heard = new Promise<void>((resolve) => {
+        channel.onPacket = channel.onDrop = () => resolve();
+      });
+      await client.write(frame); // What it took to hold this is not kept.
+      await heard;
+    }
+    channel.onPacket = channel.onDrop = null;
+  };
+  for (let i = 0; i < 20; i++) await connect();
+  const before = bytesHeld();
+  for (let i = 0; i < 200; i++) await connect();
+  const each = () => (bytesHeld() - before) / 200;
+  await turns(() => each() < IDLE_TCP_SIZE); // Buffers go some turns after who held them.
+  assert.equal(channels.length, 220);
+  assert(each() < IDLE_TCP_SIZE, `a connection takes ${each()} bytes`);
   for (const channel of channels) channel.close(new Error("enough"));
   await Promise.all([...clients.map((client) => client.close()), listener.close()]);
 });
