@@ -5,6 +5,8 @@
  */
 
 import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { run } from "../../support/toolchain.ts";
 import { chart } from "./chart.ts";
 import { load, machine } from "./machine.ts";
 import type { RowResult } from "./results.ts";
@@ -33,6 +35,7 @@ export async function writeReport(
     ...tables(rows),
   ];
   await writeFile(README, `${text.slice(0, begin)}${parts.join("\n\n")}\n\n${text.slice(end)}`);
+  await run(Deno.execPath(), ["fmt", "--quiet", fileURLToPath(README)]); // Or the gate would mind.
   await writeFile(CHART, chart(rows));
 }
 
