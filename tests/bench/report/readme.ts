@@ -35,8 +35,13 @@ export async function writeReport(
     ...tables(rows),
   ];
   await writeFile(README, `${text.slice(0, begin)}${parts.join("\n\n")}\n\n${text.slice(end)}`);
-  await run(Deno.execPath(), ["fmt", "--quiet", fileURLToPath(README)]); // Or the gate would mind.
   await writeFile(CHART, chart(rows));
+  // Or the gate would mind.
+  await run(Deno.execPath(), [
+    "fmt",
+    "--quiet",
+    ...[README, CHART].map((url) => fileURLToPath(url)),
+  ]);
 }
 
 /** A table for each case in each runtime. */
