@@ -160,6 +160,8 @@ export class Neighbour {
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
+  /** Whether its packets may be for the services of routers themselves. */
+  readonly trusted: boolean;
   /** What it offers against its rules. */
   get disbelieved(): Disbelieved {
     return this.#disbelieved ??= new Disbelieved();
@@ -351,11 +353,12 @@ export class Neighbour {
     now: number,
     order: number = 0,
   ) {
-    const { cost = 1, policy, keepalive = KEEPALIVE } = settings;
+    const { cost = 1, policy, trusted = true, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
     this.order = order;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
+    this.trusted = trusted;
     this.rules = policy === undefined ? OPEN : new LinkRules(policy);
     this.heardAt = now;
     this.meters = meters;

@@ -12,12 +12,14 @@ import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
+import { isReserved } from "../mesh/reserved.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import type { CallWatcher } from "./call_watcher.ts";
 import { Caller } from "./caller.ts";
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -318,9 +320,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /**
    * Offers a service to the whole mesh. A service of the same name is replaced.
    *
-   * @param service Its name, 1-255 bytes of UTF-8.
+   * @param service Its name, 1-255 bytes of UTF-8. What begins with "aln." belongs to the routers.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the name or the capacity does not fit.
-   * @throws {TypeError} If the handler is not a function.
+   * @throws {TypeError} If the handler is not a function, or the name is reserved.
    * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
    * @throws The signal's reason, if it has aborted.
    */
@@ -330,7 +332,23 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     options: ServiceOptions = {},
   ): Registration {
     if (this.#closing) throw closedError();
+    if (typeof service === "string" && isReserved(service)) {
+      throw new TypeError(
+        `Cannot register "${service}": names that begin so belong to the routers`,
+      );
+    }
     return this.#handlers.register(service, handler, options);
+  }
+
+  /**
+   * Answers calls of a service whose name begins with "aln.". Nobody is told of it: it is called with
+   * `dst`. For `@aln/mesh/inspect`.
+   *
+   * @internal
+   */
+  registerReserved(service: string, handler: ServiceHandler): Registration {
+    if (this.#closing) throw closedError();
+    return this.#handlers.register(service, handler, {});
   }
 
   /**
@@ -500,6 +518,19 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /** Closes a context; its id may be used again. An id that is not open is fine. */
   releaseContext(ctx: number): void {
     this.#contexts.release(ctx);
+  }
+
+  /**
+   * Shows somebody each call, on both sides; `null` for nobody. For `@aln/mesh/inspect`.
+   *
+   * @throws {TypeError} If somebody is shown them already.
+   * @internal
+   */
+  watchCalls(watcher: CallWatcher | null): void {
+    if (watcher !== null && this.#caller.watcher !== null) {
+      throw new TypeError("Cannot watch calls: somebody does already");
+    }
+    this.#caller.watcher = this.#handlers.watcher = watcher;
   }
 
   // ── what is known ─────────────────────────────────────────────────────────
