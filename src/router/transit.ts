@@ -70,7 +70,7 @@ export class Transit implements FrameCarrier {
   readonly #mesh: Mesh;
   readonly #link: LinkId;
   readonly #hooks: TransitHooks;
-  readonly #flows: Map<number, Flow> = new Map();
+  #flows: Map<number, Flow> | null = null; // Most links carry none.
   #last: Flow | null = null;
 
   /** Constructs a new instance. */
@@ -121,12 +121,13 @@ export class Transit implements FrameCarrier {
     const head = chunk.slice(start, start + size);
     const newHead = nextHead(head, flags, packet, passage!.nxt);
     if (newHead === null) return;
-    if (this.#flows.size >= MAX_FLOWS) this.#flows.clear();
+    const flows = this.#flows ??= new Map();
+    if (flows.size >= MAX_FLOWS) flows.clear();
     this.#last = {
       ...{ head, newHead, numbers: numbersSize(flags), hasData: (flags & FLAG.data) !== 0 },
       ...{ maxHops: passage!.maxHops, exit, epoch: this.#mesh.epoch },
     };
-    this.#flows.set(hash(head, 0, size), this.#last);
+    flows.set(hash(head, 0, size), this.#last);
   }
 
   /** See {@linkcode FrameCarrier.carried}. */
@@ -140,7 +141,7 @@ export class Transit implements FrameCarrier {
     if (flow === null || !begins(chunk, start, flow.head)) {
       const size = headSize(chunk, start);
       if (!(start + size <= end)) return null;
-      flow = this.#flows.get(hash(chunk, start, size)) ?? null;
+      flow = this.#flows?.get(hash(chunk, start, size)) ?? null;
       if (flow === null || !begins(chunk, start, flow.head)) return null;
       this.#last = flow;
     }
