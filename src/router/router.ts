@@ -38,6 +38,7 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { Link, type LinkHost } from "./link.ts";
 import {
   type AuthPolicy,
   checkLinkOptions,
@@ -46,7 +47,6 @@ import {
   passes,
 } from "./link_options.ts";
 import type { RouterStats } from "./stats.ts";
-import { Link, type LinkHost } from "./link.ts";
 import { type Exit, Transit } from "./transit.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
