@@ -1,5 +1,5 @@
 /**
- * What may be said of calls.
+ * What a call can be told.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** Options of {@linkcode Router.request}. */
+/** Options of `Router.request`. */
 export interface RequestOptions extends CallOptions {
   /**
    * How long to wait for the reply, all attempts together, in ms; `Infinity` for ever.
@@ -57,7 +57,7 @@ export interface RequestOptions extends CallOptions {
   attemptTimeout?: number;
 }
 
-/** Options of {@linkcode Router.stream}. */
+/** Options of `Router.stream`. */
 export interface StreamOptions extends CallOptions {
   /** Ends it after a reply for which this is true. */
   until?: (packet: Packet) => boolean;
@@ -78,7 +78,7 @@ export interface StreamOptions extends CallOptions {
   timeout?: number;
 }
 
-/** Options of {@linkcode Router.gather}. */
+/** Options of `Router.gather`. */
 export interface GatherOptions {
   /** The first reply is enough. */
   first?: boolean;

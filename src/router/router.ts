@@ -731,7 +731,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       : Math.min(calls, this.#mesh.deadline());
     if (deadline === this.#timerAt) return;
     // Most calls end in time: a timer that is too early then is cheaper than a new one for each.
-    if (!alone && deadline > this.#timerAt && deadline !== Infinity) return;
+    if (deadline > this.#timerAt && deadline !== Infinity) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#timerAt = deadline;
