@@ -61,7 +61,7 @@ export class Transit implements FrameCarrier {
   readonly #mesh: Mesh;
   readonly #link: LinkId;
   readonly #hooks: TransitHooks;
-  readonly #flows: Map<number, Flow> = new Map();
+  #flows: Map<number, Flow> | null = null; // Most links carry none.
   #last: Flow | null = null;
   /** The mesh's, for which the flows hold. */
   #epoch: number = -1;
@@ -113,13 +113,14 @@ export class Transit implements FrameCarrier {
     const head = chunk.slice(start, start + size);
     const newHead = nextHead(head, flags, packet, passage!.nxt);
     if (newHead === null) return;
-    if (this.#epoch !== this.#mesh.epoch || this.#flows.size >= MAX_FLOWS) this.#flows.clear();
+    const flows = this.#flows ??= new Map();
+    if (this.#epoch !== this.#mesh.epoch || flows.size >= MAX_FLOWS) flows.clear();
     this.#epoch = this.#mesh.epoch;
     this.#last = {
       ...{ head, newHead, numbers: numbersSize(flags), hasData: (flags & FLAG.data) !== 0 },
       ...{ maxHops: passage!.maxHops, outlet },
     };
-    this.#flows.set(hash(head, 0, size), this.#last);
+    flows.set(hash(head, 0, size), this.#last);
   }
 
   /** See {@linkcode FrameCarrier.carried}. */
@@ -134,7 +135,7 @@ export class Transit implements FrameCarrier {
     if (flow === null || !begins(chunk, start, flow.head)) {
       const size = headSize(chunk, start);
       if (!(start + size <= end)) return null;
-      flow = this.#flows.get(hash(chunk, start, size)) ?? null;
+      flow = this.#flows?.get(hash(chunk, start, size)) ?? null;
       if (flow === null || !begins(chunk, start, flow.head)) return null;
       this.#last = flow;
     }
