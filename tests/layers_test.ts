@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   channel: ["errors", "wire", "framing"],
   router: ["errors", "wire", "mesh", "call", "channel"],
   runtime: ["errors", "wire", "channel"],
+  inspect: ["errors", "wire", "mesh", "channel", "router"],
   testing: ["errors", "wire", "framing", "mesh", "call", "channel", "router"],
   // The public entry "./wire" stands for two layers: bytes to frames to packets.
   "wire/mod.ts": ["errors", "framing"],
@@ -43,6 +44,7 @@ const BANNED: Record<string, string[]> = {
   channel: ["console"],
   router: ["console"],
   runtime: ["console"],
+  inspect: ["console"],
   testing: ["console"],
 };
 const IMPURE = [

@@ -53,6 +53,11 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   onDrop: ((error: AlnError, packet: Packet | null, count?: number) => void) | null = null;
   /** Which side this is; set by whoever has opened or accepted the connection. */
   side: ChannelSide | undefined = undefined;
+  /**
+   * What carries it, in one word: "tcp", "tls", "ws", "wss", "memory", "stream", "port", "broadcast",
+   * "serial", "ble", or another; set by whoever has made it.
+   */
+  transport: string | undefined = undefined;
   /** The peer's verified certificate; set by whoever has opened or accepted the connection. */
   peer: PeerCertificate | null = null;
 

@@ -99,6 +99,7 @@ export async function openBle(
   input.addEventListener("characteristicvaluechanged", onValue);
   service.device.addEventListener("gattserverdisconnected", onGone);
   const channel = new StreamChannel(line, options);
+  channel.transport = "ble";
   try {
     await input.startNotifications();
     signal?.throwIfAborted();

@@ -228,6 +228,7 @@ export class BroadcastSegment implements AsyncDisposable {
       addEventListener: (_type, listener) => peer.hear = listener,
       removeEventListener: () => void this.#peers.delete(id), // It has finished.
     }, this.#options);
+    peer.channel.transport = "broadcast";
     this.#onChannel(peer.channel, address);
   }
 

@@ -40,6 +40,8 @@ export interface Channel {
   readonly counters?: Readonly<ChannelCounters>;
   /** Which side this one is of a connection that has sides; absent where it is not known. */
   readonly side?: ChannelSide;
+  /** What carries it, in one word, such as "tcp" or "wss"; for statistics. */
+  readonly transport?: string;
   /**
    * The certificate that the peer has shown and the runtime has verified; absent or `null` if there
    * is none, or the runtime does not tell it, as behind a standard `WebSocket`.

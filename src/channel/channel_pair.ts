@@ -13,6 +13,7 @@ import { packetSize } from "./packet_streams.ts";
 
 /** One end of a pair. Packets cross in the next microtask, as copies. */
 class PairChannel extends BaseChannel<Packet> {
+  override transport: string | undefined = "memory";
   #peer: PairChannel | null = null;
   #scheduled: boolean = false;
 

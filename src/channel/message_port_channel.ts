@@ -75,6 +75,8 @@ const EVENTS = ["message", "messageerror", "close"];
  * ```
  */
 export class MessagePortChannel extends BaseChannel<Bytes> {
+  /** What carries it. */
+  override transport: string | undefined = "port";
   readonly #port: MessagePortLike;
   readonly #options: ChannelOptions;
   #scheduled: boolean = false;

@@ -21,6 +21,9 @@ export function packetSize(packet: Packet): number {
 
 /** A channel over any `{ readable, writable }` of packets. */
 export class PacketStreamChannel extends DuplexChannel<Packet, Packet> {
+  /** What carries it. */
+  override transport: string | undefined = "stream";
+
   /** Constructs a new instance, which owns both streams. */
   constructor(duplex: PacketDuplex, options: ChannelOptions = {}) {
     super(duplex, options);

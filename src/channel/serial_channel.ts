@@ -94,6 +94,7 @@ export async function openSerial(
   };
   read();
   const channel = new StreamChannel(line, options);
+  channel.transport = "serial";
   signal?.throwIfAborted(); // The channel, which has it too, closes the port.
   return channel;
 }

@@ -31,6 +31,8 @@ const MAX_PONGS = 32;
 
 /** A channel over a WebSocket that was accepted. Runs wherever there are streams of bytes. */
 export class ServerWebSocketChannel extends ByteChannel {
+  /** What carries it. */
+  override transport: string | undefined = "ws";
   readonly #format: "json" | "binary" | undefined;
   #binary: boolean;
   readonly #repair: boolean;

@@ -62,6 +62,8 @@ export interface StreamChannelOptions extends ChannelOptions {
  * ```
  */
 export class StreamChannel extends ByteChannel {
+  /** What carries it. */
+  override transport: string | undefined = "stream";
   readonly #decoder: PacketDecoder;
   readonly #writer: FrameWriter;
   readonly #limit: number;

@@ -34,6 +34,9 @@ export interface NodeSocketLike {
  * socket, or a transport. To open sockets, see `@aln/mesh/deno`.
  */
 export class TcpChannel extends StreamChannel {
+  /** What carries it. */
+  override transport: string | undefined = "tcp";
+
   /** Constructs a new instance, which owns the socket. */
   constructor(
     socket: ByteDuplex | NodeSocketLike | ByteTransport,

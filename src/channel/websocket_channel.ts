@@ -61,6 +61,8 @@ const POLL_INTERVAL = 10;
 
 /** A channel over a WebSocket, which may still be connecting. */
 export class WebSocketChannel extends BaseChannel<string | Bytes> {
+  /** What carries it. */
+  override transport: string | undefined = "ws";
   readonly #socket: WebSocketLike;
   readonly #format: "json" | "binary" | undefined;
   #binary: boolean;
@@ -197,6 +199,7 @@ export async function connectWebSocket(
   const socket = new WebSocket(url);
   const channel = new WebSocketChannel(socket, options);
   channel.side = "opened";
+  if (socket.url.startsWith("wss:")) channel.transport = "wss";
   const opened = new Promise<void>((resolve) => {
     socket.addEventListener("open", () => resolve(), { once: true });
   });

@@ -11,6 +11,7 @@ import { compact } from "../wire/bytes.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
+import { isRevealing } from "./reserved.ts";
 import { SeenCache } from "./seen_cache.ts";
 import { isProxied } from "./sequence.ts";
 import type { Destination, Neighbour } from "./state.ts";
@@ -273,7 +274,8 @@ export function maxHops(cost: number): number {
 
 /** Whether a neighbour may send a packet, as far as that is a matter of policy. */
 export function mayBring(neighbour: Neighbour, { src, dst, srv }: Packet): boolean {
-  const { rules, address } = neighbour;
+  const { rules, address, trusted } = neighbour;
+  if (!trusted && isRevealing(srv)) return false;
   if (rules.stub && address !== "" && src !== "" && src !== address) return false;
   if (dst === "") return true; // Each copy is looked at.
   return srv === "" ? neighbour.mayKnow(dst) : mayCall(neighbour, srv, dst);

@@ -91,6 +91,14 @@ export interface LinkSettings {
   /** What the neighbour may tell us, and what it may know and use of us; by default everything. */
   policy?: LinkPolicy;
   /**
+   * Whether packets that come over it may be for the services of routers themselves, whose names
+   * begin with "aln.", here and beyond: they tell of the whole mesh. If not, such packets are refused
+   * like others that the policy does not let pass, wherever they come from.
+   *
+   * @default {true}
+   */
+  trusted?: boolean;
+  /**
    * Silence after which an old peer is asked for its tables, in ms. One that has ever answered, and
    * does not three times in a row, is taken for gone: within 55 s, or 100 s where our timers are
    * throttled. 0 or `Infinity` for never. Our own kind is asked every 10 s, whatever is said here.

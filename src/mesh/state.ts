@@ -160,6 +160,8 @@ export class Neighbour {
   readonly cost: number;
   /** What it may tell us, know of us, and use. */
   readonly rules: LinkRules;
+  /** Whether its packets may be for the services of routers themselves. */
+  readonly trusted: boolean;
   /** What it offers against its rules. */
   get disbelieved(): Disbelieved {
     return this.#disbelieved ??= new Disbelieved();
@@ -348,11 +350,12 @@ export class Neighbour {
     order: number = 0,
     rules: LinkRules = OPEN,
   ) {
-    const { cost = 1, keepalive = KEEPALIVE } = settings;
+    const { cost = 1, trusted = true, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
     this.order = order;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
+    this.trusted = trusted;
     this.rules = rules;
     this.heardAt = now;
     this.meters = meters;

@@ -5,10 +5,12 @@
  */
 
 import { HandlerError, PacketError, UnreachableError } from "../errors.ts";
+import { isReserved, PROBE_SERVICE } from "../mesh/reserved.ts";
 import { utf8Size } from "../wire/bytes.ts";
 import { CALL, type CallMark, decodeCallMark } from "../wire/call_mark.ts";
 import { MAX_NAME_SIZE } from "../wire/limits.ts";
 import type { Packet, PacketInit } from "../wire/packet.ts";
+import { type CallWatcher, watched } from "./call_watcher.ts";
 import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -17,9 +19,6 @@ import type { SendFailure, ServiceHandler } from "./incoming_call.ts";
 import { IncomingCalls } from "./incoming_calls.ts";
 import { LocalService, type Registration, type ServiceOptions } from "./local_service.ts";
 import { textOf } from "./text_of.ts";
-
-/** The service by which a router says that it is of our kind. Each has it, and tells nobody. */
-export const PROBE_SERVICE = "aln.x";
 
 /** Given a packet that has arrived. */
 export type PacketHandler = (packet: Packet) => unknown;
@@ -57,6 +56,8 @@ export class Handlers {
   readonly #contexts: ContextTable<ContextOwner>;
   readonly #host: HandlersHost;
   readonly #incoming: IncomingCalls;
+  /** Shown each call; `null` for nobody. */
+  watcher: CallWatcher | null = null;
 
   /** Constructs a new instance. */
   constructor(contexts: ContextTable<ContextOwner>, host: HandlersHost) {
@@ -68,7 +69,10 @@ export class Handlers {
       maxPayload: host.maxPayload,
       chunkSize: (address) => host.chunkSize(address),
       send: (packet) => host.send(packet),
-      threw: (packet, service, cause) => this.#threw(packet, `service "${service}"`, cause),
+      threw: (packet, service, cause) => {
+        this.watcher?.failed(packet, cause);
+        this.#threw(packet, `service "${service}"`, cause);
+      },
     });
   }
 
@@ -77,28 +81,29 @@ export class Handlers {
     return this.#incoming.size;
   }
 
-  /** Registers a service; one of the same name is replaced. */
+  /** Registers a service; one of the same name is replaced. One that is reserved is not advertised. */
   register(name: string, handler: ServiceHandler, options: ServiceOptions): Registration {
     checkName("service", name);
     if (typeof handler !== "function") {
       throw new TypeError(`Cannot register "${name}": its handler is not a function`);
     }
+    const hidden = isReserved(name);
     const isCurrent = (one: LocalService) => this.#services.get(name) === one;
     const host = {
       clock: this.#host.clock,
       advertise: (one: LocalService, load: number) => {
-        if (isCurrent(one)) this.#host.advertise(name, load);
+        if (isCurrent(one) && !hidden) this.#host.advertise(name, load);
       },
       withdraw: (one: LocalService) => {
         if (!isCurrent(one)) return;
         this.#services.delete(name);
-        this.#host.advertise(name, 0);
+        if (!hidden) this.#host.advertise(name, 0);
       },
     };
     const service = new LocalService(host, name, handler, options);
     this.#services.get(name)?.release();
     this.#services.set(name, service);
-    this.#host.advertise(name, service.capacity);
+    if (!hidden) this.#host.advertise(name, service.capacity);
     return service;
   }
 
@@ -127,7 +132,9 @@ export class Handlers {
     const begins = mark?.toService && (mark.kind === CALL.ask || mark.kind === CALL.open);
     const service = srv === "" ? undefined : this.#services.get(srv);
     if (service?.draining === false) {
-      return this.#incoming.begin(packet, begins ? mark : null, service, now);
+      const { watcher } = this;
+      const called = watcher && watched(watcher, packet, service, srv, packet.src);
+      return this.#incoming.begin(packet, begins ? mark : null, called ?? service, now);
     }
     const context = ctx === 0 ? undefined : this.#contexts.get(ctx);
     if (context !== undefined && !begins && srv !== PROBE_SERVICE) {

@@ -7,14 +7,14 @@
  * @module
  */
 
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, FrameOutlet } from "../channel/channel.ts";
 import type { ChannelError } from "../errors.ts";
 import type { LinkId } from "../mesh/effects.ts";
 import type { Packet } from "../wire/packet.ts";
 import { Admission, type AdmissionHooks, type Doorkeeper, type LinkIdentity } from "./admission.ts";
 import type { LinkOptions } from "./link_options.ts";
 import { LinkCounters } from "./stats.ts";
-import type { Exit, TransitHooks } from "./transit.ts";
+import type { TransitHooks } from "./transit.ts";
 
 /** What links want of the router: see {@linkcode AdmissionHooks} and {@linkcode TransitHooks}. */
 export interface LinkHost {
@@ -30,8 +30,8 @@ export interface LinkHost {
   refuse(link: Link, error: ChannelError): void;
   /** Whether the router is not closing, nor in the midst of something. */
   isIdle(): boolean;
-  /** The way out over a link; `null` if each packet has to be looked at there. */
-  exit(to: LinkId): Exit | null;
+  /** Where frames for a link are written; `undefined` if each packet has to be looked at there. */
+  outlet(to: LinkId): FrameOutlet | undefined;
   /** So many frames have been carried. */
   carried(link: Link, count: number): void;
 }
@@ -103,9 +103,9 @@ export class Link implements AdmissionHooks, TransitHooks {
     return this.#host.isIdle() && this.admission.isOpen;
   }
 
-  /** The way out over a link. */
-  exit(to: LinkId): Exit | null {
-    return this.#host.exit(to);
+  /** Where frames for a link are written. */
+  outlet(to: LinkId): FrameOutlet | undefined {
+    return this.#host.outlet(to);
   }
 
   /** Frames have been carried. */

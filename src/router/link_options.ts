@@ -57,11 +57,11 @@ export interface LinkOptions extends LinkSettings {
 /**
  * Checks what is no matter of types alone.
  *
- * @throws {TypeError} If the gate, or a filter of the policy, is none.
+ * @throws {TypeError} If the gate, or a filter of the policy, is none, or `trusted` is no boolean.
  * @throws {RangeError} If a number is out of its range.
  */
 export function checkLinkOptions(options: LinkOptions): void {
-  const { policy, gate, cost = 1, keepalive = 0, limits = {} } = options;
+  const { policy, gate, cost = 1, keepalive = 0, trusted = true, limits = {} } = options;
   new LinkRules(policy);
   if (gate !== undefined && typeof gate !== "function") {
     throw new TypeError("Cannot add channel: its gate is not a function");
@@ -69,6 +69,9 @@ export function checkLinkOptions(options: LinkOptions): void {
   if (!Number.isInteger(cost) || cost < 1 || cost > MAX_LINK_COST) {
     const range = `an integer in 1-${MAX_LINK_COST}`;
     throw new RangeError(`Cannot add channel: its cost, ${cost}, is not ${range}`);
+  }
+  if (typeof trusted !== "boolean") {
+    throw new TypeError("Cannot add channel: its option trusted is neither true nor false");
   }
   if (!(keepalive >= 0)) {
     throw new RangeError(`Cannot add channel: its keepalive, ${keepalive}, is below 0`);

@@ -6,18 +6,20 @@
  */
 
 import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, FrameOutlet } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
+import { isReserved } from "../mesh/reserved.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
 import { Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import type { CallWatcher } from "./call_watcher.ts";
 import { Caller } from "./caller.ts";
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -47,7 +49,7 @@ import {
   passes,
 } from "./link_options.ts";
 import type { RouterStats } from "./stats.ts";
-import { type Exit, Transit } from "./transit.ts";
+import { Transit } from "./transit.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -175,7 +177,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       link.channel.close();
     },
     isIdle: () => !this.#acting && this.#closing === null,
-    exit: (to) => this.#exit(to),
+    outlet: (to) => this.#outlet(to),
     carried: (link, count) => this.#mesh.passed(link.id, count, this.#clock.now()),
   };
 
@@ -306,9 +308,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /**
    * Offers a service to the whole mesh. A service of the same name is replaced.
    *
-   * @param service Its name, 1-255 bytes of UTF-8.
+   * @param service Its name, 1-255 bytes of UTF-8. What begins with "aln." belongs to the routers.
    * @throws {PacketError} `ERR_PACKET_FIELD` if the name or the capacity does not fit.
-   * @throws {TypeError} If the handler is not a function.
+   * @throws {TypeError} If the handler is not a function, or the name is reserved.
    * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
    * @throws The signal's reason, if it has aborted.
    */
@@ -318,7 +320,23 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     options: ServiceOptions = {},
   ): Registration {
     if (this.#closing) throw closedError();
+    if (typeof service === "string" && isReserved(service)) {
+      throw new TypeError(
+        `Cannot register "${service}": names that begin so belong to the routers`,
+      );
+    }
     return this.#handlers.register(service, handler, options);
+  }
+
+  /**
+   * Answers calls of a service whose name begins with "aln.". Nobody is told of it: it is called with
+   * `dst`. For `@aln/mesh/inspect`.
+   *
+   * @internal
+   */
+  registerReserved(service: string, handler: ServiceHandler): Registration {
+    if (this.#closing) throw closedError();
+    return this.#handlers.register(service, handler, {});
   }
 
   /**
@@ -488,6 +506,19 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /** Closes a context; its id may be used again. An id that is not open is fine. */
   releaseContext(ctx: number): void {
     this.#contexts.release(ctx);
+  }
+
+  /**
+   * Shows somebody each call, on both sides; `null` for nobody. For `@aln/mesh/inspect`.
+   *
+   * @throws {TypeError} If somebody is shown them already.
+   * @internal
+   */
+  watchCalls(watcher: CallWatcher | null): void {
+    if (watcher !== null && this.#caller.watcher !== null) {
+      throw new TypeError("Cannot watch calls: somebody does already");
+    }
+    this.#caller.watcher = this.#handlers.watcher = watcher;
   }
 
   // ── what is known ─────────────────────────────────────────────────────────
@@ -673,11 +704,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     }
   }
 
-  /** The way out over a link for frames that are not read. */
-  #exit(id: LinkId): Exit | null {
+  /** Where frames for a link may be written that are not read. */
+  #outlet(id: LinkId): FrameOutlet | undefined {
     const link = this.#links.get(id);
-    if (link === undefined || link.gate || !link.channel.outlet) return null;
-    return { outlet: link.channel.outlet, counters: link.counters };
+    return link === undefined || link.gate ? undefined : link.channel.outlet;
   }
 
   /** Gives a packet to a channel; says why if it does not take it. */

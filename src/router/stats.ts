@@ -36,6 +36,8 @@ export interface ChannelStats {
   address: string;
   /** What it is: one of our kind, an older one, or yet to be found out. */
   kind: "modern" | "legacy" | "unknown";
+  /** What carries it, such as "tcp", "wss" or "memory"; `null` if it does not say. */
+  transport: string | null;
   /** What a hop over it counts for. */
   cost: number;
   /** How long it has been attached, in ms. */
@@ -95,12 +97,13 @@ export class LinkCounters {
     neighbour: NeighbourInfo | null,
     now: number,
   ): ChannelStats {
-    const { counters, bufferedBytes } = channel;
+    const { counters, bufferedBytes, transport = null } = channel;
     const { address = "", kind, cost = 1, roundTrip = 0, repeats = 0 } = neighbour ?? {};
     return {
       id,
       address,
       kind: kind === "modern" || kind === "legacy" ? kind : "unknown",
+      transport,
       cost,
       uptime: Math.round(now - this.#since),
       roundTrip: roundTrip > 0 ? roundTrip : null,

@@ -107,6 +107,7 @@ export async function connectTls(
   await connected(socket, "secureConnect", options.signal);
   const channel = new TcpChannel(socket as NodeSocketLike, options);
   channel.side = "opened";
+  channel.transport = "tls";
   channel.peer = peerCertificate(socket);
   return channel;
 }
@@ -138,6 +139,7 @@ export function listenTls(
   });
   server.on("secureConnection", (socket) => {
     const channel = new TcpChannel(socket as NodeSocketLike, options);
+    channel.transport = "tls";
     acceptChannel(channel, onChannel, peerCertificate(socket));
   });
   return listening(server, address);

@@ -124,6 +124,7 @@ export async function listenWebSocket(
       const transport = new NodeSocketTransport(socket as unknown as NodeSocketLike);
       socket.off("error", onError);
       const channel = new ServerWebSocketChannel(transport, head, options);
+      if (secure) channel.transport = "wss";
       acceptChannel(channel, (accepted) => onChannel(accepted, link), peerCertificate(socket));
     }, (error) => {
       // What else verify() throws is not for the client.
