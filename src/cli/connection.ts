@@ -25,8 +25,8 @@ const BEACON_TIMEOUT = 3_000;
 /** A table that nobody has added to for so long is complete, in ms. */
 const QUIET = 200;
 
-/** A part in a mesh, until it is disposed of. */
-export interface Membership extends AsyncDisposable {
+/** A part in a mesh, until the verb ends. */
+export interface Membership {
   /** Our router. */
   router: Router;
   /** Aborts when the user interrupts the verb. */
@@ -58,12 +58,12 @@ export function addressOf(options: Arguments, verb: string = "cli"): string {
 }
 
 /**
- * A router as the options want it.
+ * A router as the options want it; it is closed when the verb ends.
  *
  * @throws {UsageError} If the address or the key is of no use.
  */
 export function makeRouter(
-  options: Arguments,
+  { options, atEnd }: Context,
   verb: string,
   { carries = false, observe }: JoinOptions = {},
 ): Router {
@@ -77,6 +77,7 @@ export function makeRouter(
     const router = observe
       ? new WatchedRouter(address, settings, observe)
       : new Router(address, settings);
+    atEnd(() => router.close());
     inspectable(router);
     return router;
   } catch (error) {
@@ -123,14 +124,9 @@ export async function join(context: Context, how: JoinOptions = {}): Promise<Mem
     if (left > 0) return left;
     throw new DOMException(`Cannot go on: ${formatTime(timeout)} are over`, "TimeoutError");
   };
-  const router = makeRouter(options, "cli", how);
-  try {
-    await connectAny(context, router, how, timeLeft);
-  } catch (error) {
-    await router.close();
-    throw error;
-  }
-  return { router, signal, timeLeft, [Symbol.asyncDispose]: () => router.close() };
+  const router = makeRouter(context, "cli", how);
+  await connectAny(context, router, how, timeLeft);
+  return { router, signal, timeLeft };
 }
 
 async function connectAny(

@@ -5,21 +5,14 @@
  * @module
  */
 
-import {
-  announce,
-  type Beacon,
-  dial,
-  listen,
-  type ListenOptions,
-  type UrlListener,
-} from "../runtime/net.ts";
+import { announce, dial, listen, type ListenOptions, type UrlListener } from "../runtime/net.ts";
 import type { Router } from "../router/router.ts";
 import { connectOptions } from "./connection.ts";
 import { hintFor, reasonOf, UnconnectedError, UsageError } from "./exit.ts";
 import type { Output } from "./output.ts";
 import { platform } from "./platform.ts";
 import { printable } from "./text.ts";
-import type { Arguments, OptionSpecs } from "./verb.ts";
+import type { Arguments, Context, OptionSpecs } from "./verb.ts";
 
 /** The longest pause between two attempts to connect, in ms. */
 const MAX_DELAY = 10_000;
@@ -44,8 +37,7 @@ export const LISTENING: OptionSpecs = {
 export async function listenAll(
   router: Router,
   urls: string[],
-  options: Arguments,
-  stack: AsyncDisposableStack,
+  { options, atEnd }: Context,
   respond?: ListenOptions["respond"],
 ): Promise<UrlListener[]> {
   const listeners: UrlListener[] = [];
@@ -61,7 +53,8 @@ export async function listenAll(
       const listener = shared
         ? await listen(shared, { networks: { [network]: router } }, given)
         : await listen(url, router, given);
-      listeners.push(stack.use(listener));
+      listeners.push(listener);
+      atEnd(() => listener.close());
     } catch (error) {
       if (error instanceof TypeError && /^Cannot (use|listen)/.test(error.message)) {
         throw new UsageError(error.message);
@@ -110,20 +103,19 @@ export interface LinkNews {
 /** Tells others in the local network where we listen. */
 export async function announceAll(
   listeners: UrlListener[],
-  stack: AsyncDisposableStack,
+  { atEnd }: Context,
 ): Promise<string[]> {
   const urls = listeners.map(({ url }) => url).filter((url) => /^(tcp|tls)\+m?aln:/.test(url));
   if (urls.length === 0) {
     throw new UsageError("Cannot announce: beacons tell of tcp+aln: and tls+aln: URLs alone");
   }
   for (const url of urls) {
-    let beacon: Beacon;
     try {
-      beacon = await announce(url);
+      const beacon = await announce(url);
+      atEnd(() => beacon.close());
     } catch (error) {
       throw new UsageError(reasonOf(error));
     }
-    stack.use(beacon);
   }
   return urls;
 }

@@ -25,7 +25,7 @@ import {
 import { manual, overview } from "./help.ts";
 import { Output } from "./output.ts";
 import { environment, platform, thisProcess } from "./platform.ts";
-import { readArguments, type Verb } from "./verb.ts";
+import { type Context, readArguments, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 import { VERSION } from "../inspect/version.ts";
 
@@ -52,15 +52,18 @@ export async function main(argv: readonly string[]): Promise<number> {
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  const closers: (() => unknown)[] = [];
   let code: number;
   try {
-    code = await run(argv, out, ending.signal);
+    const { signal } = ending;
+    code = await run(argv, { out, signal, atEnd: (close) => closers.unshift(close) });
     if (ending.signal.aborted) code = exitCode(ending.signal.reason);
   } catch (thrown) {
     const error = ending.signal.aborted ? ending.signal.reason : thrown;
     code = exitCode(error);
     if (error !== ending.signal.reason) tell(out, error, code, argv);
   } finally {
+    for (const close of closers) await Promise.resolve(close()).catch(() => {});
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
   }
@@ -71,9 +74,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 /** Finds the verb, and does it. */
 async function run(
   argv: readonly string[],
-  out: Output,
-  signal: AbortSignal,
+  surroundings: Omit<Context, "options" | "args">,
 ): Promise<number> {
+  const { out } = surroundings;
   const [name, ...rest] = argv;
   if (name === undefined) {
     out.note(`give it a verb\n\n${overview(VERBS)}`);
@@ -99,7 +102,7 @@ async function run(
     out.line(manual(verb));
     return EXIT.ok;
   }
-  return await verb.run({ options, args, out, signal }) ?? EXIT.ok;
+  return await verb.run({ options, args, ...surroundings }) ?? EXIT.ok;
 }
 
 /** Says what went wrong. */

@@ -61,7 +61,7 @@ async function run(table: Table, context: Context): Promise<number> {
   const { options, out, signal } = context;
   const watches = options.has("watch");
   const lifetime = options.time("for", Infinity);
-  await using member = await join(context, { lasting: watches });
+  const member = await join(context, { lasting: watches });
   const { router, timeLeft } = member;
   const done = out.progress("Asking the mesh");
   await settled(router, timeLeft(), signal);

@@ -34,6 +34,8 @@ export interface Context {
   out: Output;
   /** Aborts when the user interrupts it, or nobody reads what it prints. */
   signal: AbortSignal;
+  /** Does something when the verb has ended, however it did; what came last first. */
+  atEnd(close: () => unknown): void;
 }
 
 /** One verb. */

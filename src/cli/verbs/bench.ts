@@ -44,7 +44,7 @@ async function runBench(context: Context): Promise<number> {
   const lifetime = options.time("for", options.has("count") ? Infinity : 3_000);
   let left = options.count("count", Infinity);
   const timeout = options.time("timeout", 5_000);
-  await using member = await join(context);
+  const member = await join(context);
   const { router } = member;
   if (dst === undefined) await reachService(member, service);
   else await reach(member, dst);

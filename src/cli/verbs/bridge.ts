@@ -25,13 +25,14 @@ export const bridge: Verb = {
   run: runBridge,
 };
 
-async function runBridge({ options, args, out, signal }: Context): Promise<number | void> {
+async function runBridge(context: Context): Promise<number> {
+  const { options, args, out, signal } = context;
   if (options.texts("connect").length > 0) {
     throw new UsageError("Cannot run bridge: it takes its URLs as arguments, without --connect");
   }
   const lifetime = options.time("for", Infinity);
   connectOptions(options);
-  await using router = makeRouter(options, "bridge", { carries: true });
+  const router = makeRouter(context, "bridge", { carries: true });
   if (!options.has("quiet")) narrate(router, out);
   const lost = new Set<string>();
   const over = new AbortController();

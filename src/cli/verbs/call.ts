@@ -50,7 +50,7 @@ async function runCall(context: Context): Promise<number> {
   const limit = options.has("limit") ? options.count("limit", 1) : undefined;
   const retries = options.count("retries", 0, 0, 64);
   const payload = options.has("upload") ? uploadOf(options, data) : await payloadOf(options, data);
-  await using member = await join(context);
+  const member = await join(context);
   const { router, signal, timeLeft } = member;
   if (dst === undefined) await reachService(member, service);
   else await reach(member, dst);

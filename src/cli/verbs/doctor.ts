@@ -6,7 +6,7 @@
 
 import { runtimeName } from "../../inspect/runtime_name.ts";
 import { Router } from "../../router/router.ts";
-import { announce, connect, listen } from "../../runtime/net.ts";
+import { announce, type Beacon, connect, listen, type UrlListener } from "../../runtime/net.ts";
 import {
   connectOptions,
   givenUrls,
@@ -134,12 +134,12 @@ function checkPermissions(): (() => Finding)[] {
 /** Whether a router can be listened for and connected to at all, on this machine. */
 async function checkSockets(): Promise<Finding> {
   const check = "sockets";
-  await using stack = new AsyncDisposableStack();
+  const [a, b] = [new Router("doctor-a"), new Router("doctor-b")];
+  let listener: UrlListener | null = null;
   try {
-    const [a, b] = [stack.use(new Router("doctor-a")), stack.use(new Router("doctor-b"))];
     a.registerService("doctor", () => "well");
-    const { url } = stack.use(await listen("tcp+aln://127.0.0.1:0", a));
-    b.addChannel(await connect(url));
+    listener = await listen("tcp+aln://127.0.0.1:0", a);
+    b.addChannel(await connect(listener.url));
     const start = performance.now();
     await b.waitForService("doctor", { signal: AbortSignal.timeout(TIMEOUT) });
     await b.request("doctor");
@@ -147,6 +147,8 @@ async function checkSockets(): Promise<Finding> {
     return { check, state: "ok", what: `two routers found each other over TCP in ${took}` };
   } catch (error) {
     return { check, state: "fail", what: reasonOf(error), hint: hintFor(error) };
+  } finally {
+    await Promise.all([listener?.close(), a.close(), b.close()]);
   }
 }
 
@@ -167,6 +169,7 @@ async function checkPort(port: number): Promise<Finding> {
 /** Whether beacons can be sent and heard, on this machine at least. */
 async function checkBeacon(): Promise<Finding> {
   const check = "beacon";
+  let beacon: Beacon | null = null;
   const socket = platform("node:dgram").createSocket({ type: "udp4", reuseAddr: true });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -181,7 +184,7 @@ async function checkBeacon(): Promise<Finding> {
       });
     });
     const { port } = socket.address();
-    await using _beacon = await announce("tcp+aln://0.0.0.0:8001", { port, interval: 200 });
+    beacon = await announce("tcp+aln://0.0.0.0:8001", { port, interval: 200 });
     if (await heard) return { check, state: "ok", what: "UDP broadcasts are sent and heard" };
     const hint = "let UDP port 8082 through the firewall, or name routers with --connect";
     return { check, state: "fail", what: "a UDP broadcast of our own was not heard", hint };
@@ -189,6 +192,7 @@ async function checkBeacon(): Promise<Finding> {
     const hint = hintFor(error) ?? "name routers with --connect: that needs no beacons";
     return { check, state: "note", what: `no beacons: ${reasonOf(error)}`, hint };
   } finally {
+    await beacon?.close();
     await new Promise<void>((resolve) => void socket.close(() => resolve()));
   }
 }
@@ -215,7 +219,7 @@ async function checkClock(): Promise<Finding> {
 async function checkUrl(url: string, context: Context): Promise<Finding> {
   const { options, signal } = context;
   const timeout = options.time("timeout", TIMEOUT);
-  await using router = makeRouter(options, "doctor");
+  const router = makeRouter(context, "doctor");
   try {
     const start = performance.now();
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
@@ -255,7 +259,7 @@ async function checkUrl(url: string, context: Context): Promise<Finding> {
 async function checkAny(context: Context): Promise<Finding> {
   const check = "router";
   try {
-    await using member = await join({ ...context, options: new Arguments({}) });
+    const member = await join({ ...context, options: new Arguments({}) });
     await settled(member.router, TIMEOUT, context.signal);
     const [link] = member.router.stats().channels;
     return { check, state: "ok", what: `"${link?.address ?? "?"}" is found without --connect` };

@@ -66,7 +66,7 @@ async function runHandle(context: Context): Promise<number> {
   let left = options.count("count", Infinity);
   const quiet = options.has("quiet");
   const streams = options.has("stream");
-  await using member = await join(context, { lasting: true });
+  const member = await join(context, { lasting: true });
   const { router, signal } = member;
   const enough = new AbortController();
   let running = 0;

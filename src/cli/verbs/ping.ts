@@ -33,7 +33,7 @@ async function runPing(context: Context): Promise<number> {
   const count = options.count("count", 4);
   const interval = options.time("interval", 1_000);
   const timeout = options.time("timeout", 5_000);
-  await using member = await join(context);
+  const member = await join(context);
   const { router } = member;
   const route = await reach(member, dst);
   const inspector = inspect(router);

@@ -48,30 +48,26 @@ async function runRecord(context: Context): Promise<void> {
   let recorded = 0;
   let spared = 0;
   const start = performance.now();
-  {
-    await using stack = new AsyncDisposableStack();
-    const member = stack.use(
-      await join(context, {
-        lasting: true,
-        carries: listens.length > 0,
-        observe(direction, packet) {
-          if (left <= 0 || broken !== null || !chosen(packet)) return;
-          if (file.writableLength > HIGH_WATER) return void spared++;
-          const at = Math.round(performance.now() - start);
-          file.write(`{"at":${at},"direction":"${direction}","packet":${packet.toJson()}}\n`);
-          recorded++;
-          if (--left <= 0) enough.abort();
-        },
-      }),
-    );
-    for (const service of options.texts("offer")) member.router.registerService(service, () => {});
-    for (const { url } of await listenAll(member.router, listens, options, stack)) {
-      out.note(`${member.router.address} listens on ${url}`);
-    }
-    const done = out.progress("Recording; Ctrl-C ends it");
-    await until(AbortSignal.any([signal, enough.signal]), lifetime);
-    done();
+  const member = await join(context, {
+    lasting: true,
+    carries: listens.length > 0,
+    observe(direction, packet) {
+      if (left <= 0 || broken !== null || !chosen(packet)) return;
+      if (file.writableLength > HIGH_WATER) return void spared++;
+      const at = Math.round(performance.now() - start);
+      file.write(`{"at":${at},"direction":"${direction}","packet":${packet.toJson()}}\n`);
+      recorded++;
+      if (--left <= 0) enough.abort();
+    },
+  });
+  for (const service of options.texts("offer")) member.router.registerService(service, () => {});
+  for (const { url } of await listenAll(member.router, listens, context)) {
+    out.note(`${member.router.address} listens on ${url}`);
   }
+  const done = out.progress("Recording; Ctrl-C ends it");
+  await until(AbortSignal.any([signal, enough.signal]), lifetime);
+  done();
+  left = 0;
   await new Promise<void>((resolve) => {
     file.on("close", resolve);
     file.end();

@@ -45,7 +45,7 @@ async function runReplay(context: Context): Promise<void> {
   const dst = options.text("dst");
   const lines = recordedLines(path === "-" ? null : path);
   const first = await lines.next(); // A file that is none is told before anybody is connected to.
-  await using member = await join(context, { lasting: true });
+  const member = await join(context, { lasting: true });
   const { router, signal, timeLeft } = member;
   await settled(router, timeLeft(), signal);
   const counts = { sent: 0, failed: 0, skipped: 0 };

@@ -40,7 +40,7 @@ async function runSend(context: Context): Promise<void> {
   const typ = options.count("typ", 0, 0, 255);
   const dst = options.text("dst");
   const payload = lines ? undefined : await payloadOf(options, data);
-  await using member = await join(context, { lasting: lines });
+  const member = await join(context, { lasting: lines });
   const { router, signal } = member;
   if (dst === undefined) await reachService(member, srv);
   else await reach(member, dst);

@@ -37,7 +37,8 @@ export const serve: Verb = {
   run: runServe,
 };
 
-async function runServe({ options, out, signal }: Context): Promise<void> {
+async function runServe(context: Context): Promise<void> {
+  const { options, out, signal } = context;
   const given = options.texts("listen");
   const dials = givenUrls(options);
   const urls = given.length > 0 || (dials.length > 0 && !options.has("ui"))
@@ -49,12 +50,11 @@ async function runServe({ options, out, signal }: Context): Promise<void> {
   }
   connectOptions(options); // A file that is not there is told at once.
   const lifetime = options.time("for", Infinity);
-  await using stack = new AsyncDisposableStack();
-  const router = stack.use(makeRouter(options, "server", { carries: true }));
+  const router = makeRouter(context, "server", { carries: true });
   if (options.has("echo")) router.registerService("echo", ({ data }) => data);
   if (!options.has("quiet")) narrate(router, out);
   const pages = ui ? dashboard(router) : undefined;
-  const listeners = await listenAll(router, urls, options, stack, pages);
+  const listeners = await listenAll(router, urls, context, pages);
   const say = (event: string, url: string, extra: Record<string, unknown> = {}) => {
     if (out.json) out.value({ at: Date.now(), event, url, ...extra });
     else out.line(`${router.address} ${event} ${url}${extra.reason ? `: ${extra.reason}` : ""}`);
@@ -63,7 +63,7 @@ async function runServe({ options, out, signal }: Context): Promise<void> {
   const web = listeners.find(({ url }) => /^wss?:/.test(url));
   if (ui && web) say("shows the mesh at", web.url.replace(/^ws/, "http"));
   if (options.has("announce")) {
-    for (const url of await announceAll(listeners, stack)) say("announces", url);
+    for (const url of await announceAll(listeners, context)) say("announces", url);
   }
   dialAll(router, dials, options, ({ event, url, reason }) => {
     if (event === "connected") say("connected to", url);

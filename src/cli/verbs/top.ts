@@ -39,7 +39,7 @@ async function runTop(context: Context): Promise<number> {
   const { options, args: [only], out, signal } = context;
   const interval = Math.max(50, options.time("interval", 1_000));
   const count = options.count("count", Infinity);
-  await using member = await join(context, { lasting: true });
+  const member = await join(context, { lasting: true });
   await settled(member.router, member.timeLeft(), signal);
   const sample = async (): Promise<Map<string, Sample>> => {
     const answers = await askEverybody(

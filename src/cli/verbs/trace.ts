@@ -27,7 +27,7 @@ export const trace: Verb = {
 async function runTrace(context: Context): Promise<number> {
   const { options, args: [dst = ""], out } = context;
   const ttl = options.count("hops", 32, 1, 32);
-  await using member = await join(context);
+  const member = await join(context);
   const { router, signal, timeLeft } = member;
   await reach(member, dst);
   const report = await inspect(router).trace(dst, { ttl, timeout: timeLeft(), signal });

@@ -48,29 +48,26 @@ async function runWatch(context: Context): Promise<void> {
   const enough = new AbortController();
   let spared = 0;
   const listens = options.texts("listen");
-  await using stack = new AsyncDisposableStack();
-  const member = stack.use(
-    await join(context, {
-      lasting: true,
-      carries: listens.length > 0,
-      observe(direction, packet) {
-        if (left <= 0 || !chosen(packet)) return;
-        if (out.full) return void spared++;
-        left--;
-        if (json) out.value(packetValue(direction, packet));
-        else {
-          const time = new Date();
-          const ms = `${time.getMilliseconds()}`.padStart(3, "0");
-          const head = out.paint("dim", `${time.toTimeString().slice(0, 8)}.${ms}`);
-          out.line(`${head} ${packetLine(direction, packet)}`);
-          if (hex) { for (const line of hexLines(packet.data)) out.line(`  ${line}`); }
-        }
-        if (left <= 0) enough.abort();
-      },
-    }),
-  );
+  const member = await join(context, {
+    lasting: true,
+    carries: listens.length > 0,
+    observe(direction, packet) {
+      if (left <= 0 || !chosen(packet)) return;
+      if (out.full) return void spared++;
+      left--;
+      if (json) out.value(packetValue(direction, packet));
+      else {
+        const time = new Date();
+        const ms = `${time.getMilliseconds()}`.padStart(3, "0");
+        const head = out.paint("dim", `${time.toTimeString().slice(0, 8)}.${ms}`);
+        out.line(`${head} ${packetLine(direction, packet)}`);
+        if (hex) { for (const line of hexLines(packet.data)) out.line(`  ${line}`); }
+      }
+      if (left <= 0) enough.abort();
+    },
+  });
   for (const service of options.texts("offer")) member.router.registerService(service, () => {});
-  for (const { url } of await listenAll(member.router, listens, options, stack)) {
+  for (const { url } of await listenAll(member.router, listens, context)) {
     out.note(`${member.router.address} listens on ${url}`);
   }
   await until(AbortSignal.any([signal, enough.signal]), lifetime);
