@@ -126,7 +126,34 @@ export async function join(context: Context, how: JoinOptions = {}): Promise<Mem
   };
   const router = makeRouter(context, "cli", how);
   await connectAny(context, router, how, timeLeft);
+  await heard(context, router, timeLeft);
   return { router, signal, timeLeft };
+}
+
+/** Waits until a neighbour has said who it is: what accepts connections need not be a router. */
+async function heard(
+  { signal, out }: Context,
+  router: Router,
+  timeLeft: () => number,
+): Promise<void> {
+  const done = out.progress("Waiting for a word from the router");
+  const told = new AbortController();
+  const tell = () => told.abort();
+  router.addEventListener("route", tell);
+  try {
+    if (router.routes().length === 0) {
+      await settled(router, timeLeft(), AbortSignal.any([signal, told.signal]));
+    }
+  } finally {
+    router.removeEventListener("route", tell);
+    done();
+  }
+  signal.throwIfAborted();
+  if (router.routes().length > 0) return;
+  throw new UnconnectedError(
+    "Cannot join the mesh: what we are connected to does not say who it is",
+    "is it a router that listens there, and for URLs of this kind?",
+  );
 }
 
 async function connectAny(

@@ -88,14 +88,24 @@ const HINTS: [pattern: RegExp, hint: string][] = [
   [/^ERR_CHANNEL_AUTH$/, "the network has another key: give it with --key, or in ALN_KEY"],
   [/^ERR_CHANNEL_FULL$/, "the link is too slow for this: send less at a time"],
   [/^ERR_CALL_REFUSED$/, "the service is leaving, or busy: call again, or another with --dst"],
-  [/^ECONNREFUSED$|ConnectionRefused/, "nobody listens there: is it running, on this port?"],
-  [/^ENOTFOUND$|^EAI_AGAIN$|^ERR_DLOPEN/, "the host has no address: is its name right?"],
-  [/^EADDRINUSE$|AddrInUse/, "another program has this port: choose another one, or 0 for any"],
+  [
+    /^ECONNREFUSED$|^ConnectionRefused$|^connection refused$/,
+    "nobody listens there: is it running, on this port?",
+  ],
+  [/^ENOTFOUND$|^EAI_AGAIN$|^no such host$/, "the host has no address: is its name right?"],
+  [
+    /^EADDRINUSE$|^AddrInUse$|^address already in use$/,
+    "another program has this port: choose another one, or 0 for any",
+  ],
   [/^EACCES$/, "this needs more rights: choose a port above 1023"],
   [/^EADDRNOTAVAIL$|AddrNotAvailable/, "this machine has no such address: use 0.0.0.0 for all"],
   [/^ETIMEDOUT$|^EHOSTUNREACH$|^ENETUNREACH$/, "no answer from there: is a firewall in between?"],
   [/^ENOENT$/, "there is no such file"],
-  [/CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA/, "name who signed it with --ca FILE"],
+  [/WebSocket open/, "nobody takes WebSockets there: is it running, and is the URL right?"],
+  [
+    /certificate|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA/,
+    "name who signed it with --ca FILE",
+  ],
   [/^NotCapable$/, "let Deno do it: `deno run -A …`, or what src/cli/README.md lists"],
   [/^TimeoutError$/, "let it take longer with --timeout 30s"],
 ];
@@ -103,15 +113,11 @@ const HINTS: [pattern: RegExp, hint: string][] = [
 /** What to do next; `undefined` if there is nothing to say. */
 export function hintFor(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
-  const { hint, code, name, message = "" } = error as Record<string, unknown>;
+  const { hint, code, name } = error as Record<string, unknown>;
   if (typeof hint === "string") return hint;
-  for (const word of [code, name, message]) {
+  for (const word of [code, name, reasonOf(error)]) {
     if (typeof word !== "string") continue;
-    // A message is searched for the codes that every runtime writes into it.
-    const words = word === message ? word.match(/\bE[A-Z_]{4,}\b|certificate/gi) ?? [] : [word];
-    for (const [pattern, text] of HINTS) {
-      if (words.some((it) => pattern.test(it))) return text;
-    }
+    for (const [pattern, text] of HINTS) if (pattern.test(word)) return text;
   }
   return undefined;
 }
@@ -127,6 +133,8 @@ export function reasonOf(error: unknown): string {
     return "connection refused";
   }
   if (code === "EADDRINUSE" || error.name === "AddrInUse") return "address already in use";
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "no such host";
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN" || /lookup address/.test(error.message)) {
+    return "no such host";
+  }
   return error.message.split("\n")[0]!;
 }

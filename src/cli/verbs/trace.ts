@@ -36,13 +36,13 @@ async function runTrace(context: Context): Promise<number> {
     return report.reached ? EXIT.ok : EXIT.failed;
   }
   out.table(
-    ["HOP", "ROUTER", "ON BY", "LINK", "REACHED AFTER"],
+    ["HOP", "ROUTER", "ON BY", "LINK", "ANSWERED IN"],
     report.hops.map(({ address, transport, roundTrip, at }, i) => [
       `${i}`,
       printable(address),
       transport ?? "",
       roundTrip === null ? "" : formatTime(roundTrip),
-      at === null ? "silent" : formatTime(at),
+      at === null ? "silent" : i === report.hops.length - 1 ? "" : formatTime(at),
     ]),
   );
   if (report.reached) return EXIT.ok;
