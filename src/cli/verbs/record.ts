@@ -35,7 +35,8 @@ async function runRecord(context: Context): Promise<void> {
   const { options, args: [path = ""], out, signal } = context;
   const chosen = chooser(options);
   const lifetime = options.time("for", Infinity);
-  let left = options.count("count", Infinity);
+  options.count("count", Infinity);
+  let left = 0; // The first line says who records.
   const listens = options.texts("listen");
   const { openSync, createWriteStream } = platform("node:fs");
   const file = createWriteStream(path, { fd: openSync(path, "w") });
@@ -64,6 +65,8 @@ async function runRecord(context: Context): Promise<void> {
   for (const { url } of await listenAll(member.router, listens, context)) {
     out.note(`${member.router.address} listens on ${url}`);
   }
+  file.write(`${JSON.stringify({ recorder: member.router.address, since: Date.now() })}\n`);
+  left = options.count("count", Infinity);
   const done = out.progress("Recording; Ctrl-C ends it");
   await until(AbortSignal.any([signal, enough.signal]), lifetime);
   done();

@@ -31,10 +31,12 @@ export const replay: Verb = {
   run: runReplay,
 };
 
-/** One line of a recording. */
+/** One line of a recording: when a packet passed, in ms since the beginning. */
 interface Recorded {
   at: number;
   packet: Packet;
+  /** Whether it was for the one who recorded: as one of those to whom it was sent, mostly. */
+  forRecorder: boolean;
 }
 
 async function runReplay(context: Context): Promise<void> {
@@ -53,7 +55,7 @@ async function runReplay(context: Context): Promise<void> {
   const start = performance.now();
   let base: number | null = null;
   for (let next = first; !next.done && !signal.aborted; next = await lines.next()) {
-    const { at, packet } = next.value;
+    const { at, packet, forRecorder } = next.value;
     if (!isReplayable(packet) || (only !== undefined && packet.srv !== only)) {
       counts.skipped++;
       continue;
@@ -63,7 +65,12 @@ async function runReplay(context: Context): Promise<void> {
     if (!fast && wait > 0) await until(signal, wait);
     if (signal.aborted) break;
     const { srv, typ, data } = packet;
-    const failure = await send(member, { srv, typ, data, dst: dst ?? packet.dst });
+    const failure = await send(member, {
+      srv,
+      typ,
+      data,
+      dst: dst ?? (forRecorder ? "" : packet.dst),
+    });
     if (failure === null) counts.sent++;
     else {
       counts.failed++;
@@ -102,20 +109,39 @@ async function* recordedLines(path: string | null): AsyncGenerator<Recorded, voi
   const decoder = new TextDecoder();
   let rest = "";
   let number = 0;
+  let recorder = "";
+  const read = function* (lines: string[]): Generator<Recorded, void> {
+    for (const line of lines) {
+      const value = parseLine(line, ++number);
+      if (typeof value.recorder === "string" && number === 1) recorder = value.recorder;
+      else yield readLine(value, number, recorder);
+    }
+  };
   for await (const chunk of inputChunks(path)) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop()!;
     if (rest.length > MAX_LINE) throw wrongLine(number + 1);
-    for (const line of parts) yield readLine(line, ++number);
+    yield* read(parts);
   }
-  if (rest !== "") yield readLine(rest, ++number);
+  if (rest !== "") yield* read([rest]);
 }
 
-function readLine(line: string, number: number): Recorded {
+function parseLine(line: string, number: number): Record<string, unknown> {
   try {
-    const { at, packet } = JSON.parse(line);
-    if (typeof at !== "number") throw wrongLine(number);
-    return { at, packet: Packet.fromJson(JSON.stringify(packet)) };
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // It is told below.
+  }
+  throw wrongLine(number);
+}
+
+function readLine(value: Record<string, unknown>, number: number, recorder: string): Recorded {
+  const { at } = value;
+  if (typeof at !== "number" || !(at >= 0)) throw wrongLine(number);
+  try {
+    const packet = Packet.fromJson(JSON.stringify(value.packet));
+    return { at, packet, forRecorder: packet.dst === recorder };
   } catch {
     throw wrongLine(number);
   }

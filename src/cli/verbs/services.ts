@@ -27,6 +27,7 @@ export const services: Verb = tableVerb({
         return {
           key: `${service}\0${address}`,
           value: { service, address, capacity, cost },
+          state: `${capacity}`,
           cells: [printable(service), printable(address), `${capacity}`, `${cost ?? "?"}`],
         };
       });
