@@ -79,9 +79,12 @@ export function dialAll(
         minDelay: 500,
         connect: connectOptions(options),
       });
+      let told: string | undefined;
       dialer.addEventListener("status", ({ state, error }) => {
         if (router.signal.aborted || state === "connecting") return;
         const reason = error === undefined ? undefined : reasonOf(error);
+        if (state === "waiting" && reason === told) return; // Once is enough for each reason.
+        told = reason;
         tell({ event: state, url, ...(reason === undefined ? {} : { reason }) });
       });
     } catch (error) {

@@ -156,5 +156,5 @@ function isMain(): boolean {
 
 if (isMain()) {
   const process = thisProcess();
-  process.exit(await main(process.argv.slice(2)));
+  main(process.argv.slice(2)).then((code) => process.exit(code));
 }
