@@ -8,7 +8,7 @@
 import { announce, dial, listen, type ListenOptions, type UrlListener } from "../runtime/net.ts";
 import type { Router } from "../router/router.ts";
 import { connectOptions } from "./connection.ts";
-import { hintFor, reasonOf, UnconnectedError, UsageError } from "./exit.ts";
+import { FailedError, hintFor, reasonOf, UsageError } from "./exit.ts";
 import type { Output } from "./output.ts";
 import { platform } from "./platform.ts";
 import { printable } from "./text.ts";
@@ -32,7 +32,7 @@ export const LISTENING: OptionSpecs = {
  * network there.
  *
  * @throws {UsageError} If a URL is of no use.
- * @throws {UnconnectedError} If one cannot be listened on.
+ * @throws {FailedError} If one cannot be listened on.
  */
 export async function listenAll(
   router: Router,
@@ -59,7 +59,7 @@ export async function listenAll(
       if (error instanceof TypeError && /^Cannot (use|listen)/.test(error.message)) {
         throw new UsageError(error.message);
       }
-      throw new UnconnectedError(`Cannot listen on ${url}: ${reasonOf(error)}`, hintFor(error));
+      throw new FailedError(`Cannot listen on ${url}: ${reasonOf(error)}`, hintFor(error));
     }
   }
   return listeners;

@@ -63,7 +63,8 @@ function golden(text: string): string {
     .replaceAll(/\b\d\d:\d\d:\d\d(\.\d+)?\b/g, "TIME")
     .replaceAll(/(?<![\w.:])\d+(\.\d+)? (ms|s)\b/g, "T")
     .replaceAll(/"(at|since|time|uptime|roundTrip)":[\d.]+/g, '"$1":N')
-    .replaceAll(/ {2,}/g, "  ")
+    .replaceAll(/(?<=\S) {2,}/g, "  ")
+    .replaceAll(/(?<= {2})\d+[dhms]\b/g, "AGE")
     .split("\n").filter((line) => !/^(> )?(hub|second)\b.*\bcli-X\b|^cli-X\b/.test(line)).join(
       "\n",
     );
