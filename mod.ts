@@ -37,6 +37,9 @@ export type {
   ChannelCounters,
   ChannelOptions,
   ChannelSide,
+  FrameCarrier,
+  FrameOutlet,
+  FrameRoom,
   OverflowPolicy,
   PacketDuplex,
   PeerCertificate,
@@ -82,7 +85,7 @@ export type {
   GatherOptions,
   RequestOptions,
   StreamOptions,
-} from "./src/router/caller.ts";
+} from "./src/router/call_options.ts";
 export type { PacketDataStream } from "./src/router/chunks.ts";
 export type { PacketHandler } from "./src/router/handlers.ts";
 export type {

@@ -86,6 +86,8 @@ export class Announcer {
     const { told } = neighbour;
     const { id } = destination;
     const before = told.cost(id);
+    const isLost = destination.selected === null && destination !== this.#core.routes.self;
+    if (isLost && before === 0) return; // Mostly: it has never heard of it.
     const tellable = this.#mayTell(neighbour, destination, now);
     if (!tellable && before === 0) return;
     const forced = why !== "change";

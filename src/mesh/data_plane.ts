@@ -7,6 +7,7 @@
  */
 
 import { ChannelError, UnreachableError } from "../errors.ts";
+import { compact } from "../wire/bytes.ts";
 import { Packet } from "../wire/packet.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
@@ -214,6 +215,7 @@ export class DataPlane {
       const why = `too much waits for "${packet.dst}" already`;
       return this.#unreachable(packet, "hold", why, from);
     }
+    packet.data = compact(packet.data);
     held.push({ packet, from, until: now + HOLD_TIME });
     this.#held.set(destination, held);
     this.#heldBytes += size;

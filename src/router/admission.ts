@@ -17,7 +17,7 @@
 
 import type { Channel, PeerCertificate } from "../channel/channel.ts";
 import { ChannelError } from "../errors.ts";
-import type { Bytes } from "../wire/bytes.ts";
+import { type Bytes, compact } from "../wire/bytes.ts";
 import { NET_LINK } from "../wire/limits.ts";
 import {
   CHALLENGE,
@@ -392,6 +392,7 @@ export class Admission {
     this.#heldBytes += packet.data.length + packet.src.length + packet.dst.length +
       packet.srv.length + packet.nxt.length;
     if (this.#held.length + this.#early.length < MAX_HELD && this.#heldBytes <= MAX_HELD_BYTES) {
+      packet.data = compact(packet.data);
       list.push(packet);
     } else {
       this.#refuse("the neighbour says too much before it is let in", REFUSAL.malformed);

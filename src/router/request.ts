@@ -6,7 +6,7 @@
 
 import { CallError, ChannelError, UnreachableError } from "../errors.ts";
 import { Packet, type PacketData } from "../wire/packet.ts";
-import type { RequestOptions } from "./caller.ts";
+import type { RequestOptions } from "./call_options.ts";
 import { isStream, type PacketDataStream } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import type { CallSetup, OutgoingCall, ReplySink } from "./outgoing_call.ts";

@@ -18,7 +18,8 @@ import { checkFields } from "../wire/packet_codec.ts";
 import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
-import { Caller, type GatherOptions, type RequestOptions, type StreamOptions } from "./caller.ts";
+import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import { Caller } from "./caller.ts";
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { ContextTable } from "./contexts.ts";
@@ -759,7 +760,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       : Math.min(calls, this.#mesh.deadline());
     if (deadline === this.#timerAt) return;
     // Most calls end in time: a timer that is too early then is cheaper than a new one for each.
-    if (!alone && deadline > this.#timerAt && deadline !== Infinity) return;
+    if (deadline > this.#timerAt && deadline !== Infinity) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#timerAt = deadline;

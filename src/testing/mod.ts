@@ -65,6 +65,7 @@ export type {
   ServiceInfo,
 } from "../mesh/effects.ts";
 export { Mesh, type RouteDetails, type ToldRoute } from "../mesh/mesh.ts";
+export type { Passage } from "../mesh/passage.ts";
 export type { AddressFilter, LinkPolicy, ServiceFilter } from "../mesh/link_policy.ts";
 export type { LinkSettings, MeshOptions, RemovalPolicy } from "../mesh/options.ts";
 export type { LinkLimits } from "../mesh/rate_limits.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Runtime } from "./host/child.ts";
 
@@ -17,6 +18,8 @@ export interface Options {
   /** Payload sizes in bytes; `null`: each case's own. */
   sizes: number[] | null;
   quick: boolean;
+  /** Folder that CPU profiles are written to, or `null`. */
+  profiles: string | null;
   /** Whether to write the report. */
   write: boolean;
 }
@@ -32,6 +35,7 @@ export function readOptions(args: string[], cases: string[]): Options {
       runtime: { type: "string", multiple: true },
       reps: { type: "string" },
       size: { type: "string", multiple: true },
+      profile: { type: "string" },
       quick: { type: "boolean", default: false },
     },
   });
@@ -39,9 +43,10 @@ export function readOptions(args: string[], cases: string[]): Options {
   const runtimes = values.runtime === undefined ? RUNTIMES : known(list(values.runtime), RUNTIMES);
   const sizes = values.size === undefined ? null : list(values.size).map(positive);
   const { quick } = values;
-  const reps = positive(values.reps ?? (quick ? "2" : "5"));
-  const write = !quick && only === null && sizes === null && values.runtime === undefined;
-  return { only, runtimes, reps, sizes, quick, write };
+  const reps = positive(values.reps ?? (quick ? "2" : "3"));
+  const profiles = values.profile === undefined ? null : resolve(values.profile);
+  const all = only === null && sizes === null && values.runtime === undefined;
+  return { only, runtimes, reps, sizes, quick, profiles, write: all && !quick && !profiles };
 }
 
 /** Values may be given one by one, or with commas between. */

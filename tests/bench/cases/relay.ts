@@ -33,7 +33,7 @@ export function relayRows(context: Context, transport: Transport): Row[] {
   const systems: SystemName[] = ["ours", "bytes"];
   // Over WebSocket servers put several messages into one, or not: there is no counting by bytes.
   if (servers.has("nats-server") && transport === "tcp") systems.push("nats");
-  if (servers.has("mosquitto") && transport === "tcp") systems.push("mosquitto");
+  if (servers.has("mosquitto") && transport === "tcp" && !context.quick) systems.push("mosquitto");
   const row = (size: number, filling: Filling): Row => ({
     what: sizeName(size) + (filling === "random" ? ", random bytes" : ""),
     contenders: systems.map((system) => ({

@@ -9,7 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** How long a process may take over one answer, in ms. */
+/** How long a process may take over one answer, and to write its profile, in ms. */
 const BOUND = 60_000;
 
 /** What a process has said on its error output is kept up to so many characters. */
@@ -20,6 +20,8 @@ export interface Runtime {
   name: "deno" | "bun" | "node";
   path: string;
   version: string;
+  /** Folder that CPU profiles are written to, or `null`. */
+  profiles: string | null;
 }
 
 /** How each runtime runs one of our files; `gc()` is there in all of them. */
@@ -29,14 +31,24 @@ const ARGUMENTS: Record<Runtime["name"], string[]> = {
   node: ["--expose-gc", "--no-warnings"],
 };
 
+/** Arguments that have a process write a profile, named for what it is. */
+function profiling({ name, profiles }: Runtime, file: string): string[] {
+  if (profiles === null) return [];
+  const id = `${name}-${file.replace(".ts", "")}-${Date.now()}`;
+  return ["--cpu-prof", `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${id}.cpuprofile`];
+}
+
 /** A process. */
 export class Child {
+  static readonly #running: Set<Child> = new Set();
+
   readonly #process: ChildProcess;
   readonly #name: string;
   readonly #ended: Promise<void>;
   readonly #waiting: { resolve(value: never): void; reject(error: Error): void }[] = [];
   #errors: string = "";
   #over: boolean = false;
+  #profiled: boolean = false;
 
   /** Starts a program; what it prints is an answer for each line, if it answers at all. */
   constructor(command: string, args: string[], onLine?: (line: string) => void) {
@@ -49,9 +61,11 @@ export class Child {
       this.#errors = (this.#errors + text).slice(-KEPT);
     });
     this.#process.stdin!.on("error", () => {}); // It has ended: whoever asks is told so.
+    Child.#running.add(this);
     this.#ended = new Promise((resolve) => {
       const end = (error?: Error) => {
         this.#over = true;
+        Child.#running.delete(this);
         const why = error?.message ?? (this.#errors.trim() || "it has ended");
         for (const { reject } of this.#waiting.splice(0)) reject(this.#failure(why));
         resolve();
@@ -69,7 +83,18 @@ export class Child {
   /** Starts one of the files in `process/`. */
   static run(runtime: Runtime, file: string): Child {
     const path = fileURLToPath(new URL(`../process/${file}`, import.meta.url));
-    return new Child(runtime.path, [...ARGUMENTS[runtime.name], path]);
+    const child = new Child(runtime.path, [
+      ...ARGUMENTS[runtime.name],
+      ...profiling(runtime, file),
+      path,
+    ]);
+    child.#profiled = runtime.profiles !== null;
+    return child;
+  }
+
+  /** Kills all that run, for when there is no time. */
+  static killAll(): void {
+    for (const child of Child.#running) child.#process.kill("SIGKILL");
   }
 
   /** Process id. */
@@ -99,8 +124,11 @@ export class Child {
 
   /** Ends it, and waits until it has. */
   async end(): Promise<void> {
-    if (!this.#over) this.#process.kill("SIGKILL");
+    if (!this.#profiled) this.#process.kill("SIGKILL");
+    else this.#process.stdin!.end(); // It ends in order, and writes its profile.
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), BOUND);
     await this.#ended;
+    clearTimeout(timer);
   }
 
   #answered(line: string): void {

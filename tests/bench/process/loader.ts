@@ -12,7 +12,7 @@ import { type Filling, payload } from "./payload.ts";
 
 /** Bytes in a block, about, and blocks on their way: less than what any relay may hold. */
 const BLOCK = 1 << 16;
-const WINDOW = 8;
+const WINDOW = 12;
 
 const credits = new Credits();
 let send: () => void = () => {};

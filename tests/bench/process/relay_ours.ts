@@ -22,5 +22,7 @@ obey({
   },
   /** Packets that it has dropped. */
   drops: () => Object.values(router.stats().drops).reduce((sum, count) => sum + count, 0),
+  /** How many instances of a service it knows. */
+  instances: ({ service }: { service: string }) => router.serviceAddresses(service).length,
   memory,
 });
