@@ -11,6 +11,7 @@ import { utf8Size } from "../wire/bytes.ts";
 import type { Packet, PacketData } from "../wire/packet.ts";
 import { type BalancePolicy, Balancer, checkPolicy } from "./balancer.ts";
 import type { CallOptions, GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import type { CallWatcher } from "./call_watcher.ts";
 import { isStream, type PacketDataStream } from "./chunks.ts";
 import type { Clock } from "./clock.ts";
 import { FallbackEvent, type FallbackReason } from "./events.ts";
@@ -72,6 +73,9 @@ export class Caller {
   readonly #balancer: Balancer;
   /** Routers behind old ones, which had to be asked whether they are of our kind. */
   readonly #probed: Map<string, Probe> = new Map();
+
+  /** Shown each attempt of a call; `null` for nobody. */
+  watcher: CallWatcher | null = null;
 
   /** Constructs a new instance. */
   constructor(host: CallerHost) {
@@ -242,6 +246,7 @@ export class Caller {
     setup.marked = this.#understands(setup, now);
     const call = new OutgoingCall(this.#callHost, setup, sink, now);
     this.#balancer.began(setup.service, setup.dst);
+    this.watcher?.began(call, "caller", setup.service, setup.dst);
     call.start();
     return call;
   }
@@ -256,9 +261,13 @@ export class Caller {
     return this.#host.clock;
   }
 
-  #ended({ service, dst, since, repliedAt, failed }: OutgoingCall): void {
+  #ended(call: OutgoingCall): void {
+    const { service, dst, since, repliedAt, failed } = call;
     const took = repliedAt !== null ? repliedAt - since : failed ? null : undefined;
     this.#balancer.ended(service, dst, took);
+    if (this.watcher === null) return;
+    if (call.failure !== null) this.watcher.failed(call, call.failure);
+    this.watcher.ended(call);
   }
 
   #pickOrThrow(service: string, options: CallOptions, exclude?: Set<string>): string {

@@ -10,6 +10,7 @@ import { utf8Size } from "../wire/bytes.ts";
 import { CALL, type CallMark, decodeCallMark } from "../wire/call_mark.ts";
 import { MAX_NAME_SIZE } from "../wire/limits.ts";
 import type { Packet, PacketInit } from "../wire/packet.ts";
+import { type CallWatcher, watched } from "./call_watcher.ts";
 import type { Clock } from "./clock.ts";
 import type { ContextTable } from "./contexts.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -55,6 +56,8 @@ export class Handlers {
   readonly #contexts: ContextTable<ContextOwner>;
   readonly #host: HandlersHost;
   readonly #incoming: IncomingCalls;
+  /** Shown each call; `null` for nobody. */
+  watcher: CallWatcher | null = null;
 
   /** Constructs a new instance. */
   constructor(contexts: ContextTable<ContextOwner>, host: HandlersHost) {
@@ -66,7 +69,10 @@ export class Handlers {
       maxPayload: host.maxPayload,
       chunkSize: (address) => host.chunkSize(address),
       send: (packet) => host.send(packet),
-      threw: (packet, service, cause) => this.#threw(packet, `service "${service}"`, cause),
+      threw: (packet, service, cause) => {
+        this.watcher?.failed(packet, cause);
+        this.#threw(packet, `service "${service}"`, cause);
+      },
     });
   }
 
@@ -126,7 +132,9 @@ export class Handlers {
     const begins = mark?.toService && (mark.kind === CALL.ask || mark.kind === CALL.open);
     const service = srv === "" ? undefined : this.#services.get(srv);
     if (service?.draining === false) {
-      return this.#incoming.begin(packet, begins ? mark : null, service, now);
+      const { watcher } = this;
+      const called = watcher && watched(watcher, packet, service, srv, packet.src);
+      return this.#incoming.begin(packet, begins ? mark : null, called ?? service, now);
     }
     const context = ctx === 0 ? undefined : this.#contexts.get(ctx);
     if (context !== undefined && !begins && srv !== PROBE_SERVICE) {

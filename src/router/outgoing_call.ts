@@ -117,6 +117,8 @@ export class OutgoingCall implements Deadline {
   repliedAt: number | null = null;
   /** Whether it has ended with an error that was not the application's wish. */
   failed: boolean = false;
+  /** That error, or any other with which it has ended; `null` if there was none. */
+  failure: unknown = null;
   readonly #host: CallHost;
   readonly #setup: CallSetup;
   readonly #sink: ReplySink;
@@ -439,6 +441,7 @@ export class OutgoingCall implements Deadline {
     if (this.#ended) return false;
     this.#ended = true;
     const { signal } = this.#setup;
+    this.failure = failure;
     this.failed = failure !== null && !signal?.aborted;
     if (this.#onAbort !== null) signal!.removeEventListener("abort", this.#onAbort);
     if (this.#idle !== null) this.#host.deadlines.remove(this.#idle);

@@ -19,6 +19,7 @@ import { Admission, Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
+import type { CallWatcher } from "./call_watcher.ts";
 import { Caller } from "./caller.ts";
 import type { PacketDataStream } from "./chunks.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -517,6 +518,19 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /** Closes a context; its id may be used again. An id that is not open is fine. */
   releaseContext(ctx: number): void {
     this.#contexts.release(ctx);
+  }
+
+  /**
+   * Shows somebody each call, on both sides; `null` for nobody. For `@aln/mesh/inspect`.
+   *
+   * @throws {TypeError} If somebody is shown them already.
+   * @internal
+   */
+  watchCalls(watcher: CallWatcher | null): void {
+    if (watcher !== null && this.#caller.watcher !== null) {
+      throw new TypeError("Cannot watch calls: somebody does already");
+    }
+    this.#caller.watcher = this.#handlers.watcher = watcher;
   }
 
   // ── what is known ─────────────────────────────────────────────────────────

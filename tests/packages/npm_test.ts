@@ -20,10 +20,13 @@ const RESULT = {
   tcp: "GRÜSSE",
   wire: 7,
   testing: [["b", 1, "b"], ["c", 2, "b"]],
+  inspect: ["a", "b"],
   error: "UnreachableError",
 };
 
-const ENTRIES = ["", "/net", "/wire", "/testing", "/channels"].map((path) => `@aln/mesh${path}`);
+const ENTRIES = ["", "/net", "/wire", "/testing", "/channels", "/inspect"].map((path) =>
+  `@aln/mesh${path}`
+);
 
 /** Who is to use it. */
 const users = [
