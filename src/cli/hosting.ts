@@ -117,7 +117,8 @@ export async function announceAll(
       const beacon = await announce(url);
       atEnd(() => beacon.close());
     } catch (error) {
-      throw new UsageError(reasonOf(error));
+      const unfit = error instanceof TypeError || error instanceof RangeError;
+      throw unfit ? new UsageError(reasonOf(error)) : error;
     }
   }
   return urls;

@@ -5,6 +5,8 @@ import { createServer, type Server } from "node:net";
 import { after, before, describe, test } from "node:test";
 import config from "../../deno.json" with { type: "json" };
 import { freePort, Program, ROOT } from "../support/process.ts";
+import type { Runtime } from "../support/process_runtimes.ts";
+import { run } from "../support/toolchain.ts";
 import {
   aln,
   command,
@@ -205,6 +207,22 @@ describe("aln ends", () => {
     const { code, stderr } = await program.ended();
     assert.equal(code, 3);
     assert.match(stderr, /--allow-net/);
+  });
+
+  test("with colours on a terminal alone, and never with NO_COLOR", options, async (t) => {
+    if ((await run("script", ["--version"])).code !== 0) return t.skip("there is no script here");
+    const shown = async (runtime: Runtime, ...variables: string[]) => {
+      const words = ["env", "-u", "NO_COLOR", "TERM=xterm", ...variables, ...command(runtime)];
+      const line = [...words, "services", "echo", "-c", mesh.tcp].join(" ");
+      await using program = new Program("script", "-qec", line, "/dev/null");
+      return (await program.ended()).stdout.replaceAll("\r", "").split("\n");
+    };
+    const head = "SERVICE  ROUTER  LOAD  HOPS";
+    await Promise.all(EVERYWHERE.map(async (runtime) => {
+      const painted = [`\x1b[2m${head}\x1b[0m`, "echo     hub     1     1", ""];
+      assert.deepEqual(await shown(runtime), painted);
+      assert.deepEqual(await shown(runtime, "NO_COLOR=1"), [head, ...painted.slice(1)]);
+    }));
   });
 
   test("takes the URL from ALN_URL, and tries every one", options, async () => {

@@ -236,13 +236,13 @@ describe("aln", () => {
   });
 
   test("trace shows the routers on the way", options, async () => {
-    const { code, stdout } = await joined(["trace", "liner", "--address", "tracer-X"]);
+    const { code, stdout } = await joined(["trace", "liner"]);
     assert.equal(code, 0);
     assert.deepEqual(
       stdout.replaceAll(/ T\b/g, "").replaceAll(/ +/g, " ").replaceAll(/ $/gm, "").split("\n"),
       [
         "HOP ROUTER ON BY LINK ANSWERED IN",
-        "0 tracer-X tcp",
+        "0 cli-X tcp",
         "1 hub tcp",
         "2 second tcp",
         "3 liner",

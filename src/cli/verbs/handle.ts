@@ -11,6 +11,7 @@ import { join } from "../connection.ts";
 import { EXIT, UsageError } from "../exit.ts";
 import { timeOfDay, until } from "../hosting.ts";
 import { MAX_PAYLOAD } from "../payload.ts";
+import { thisProcess } from "../platform.ts";
 import { payloadField, preview, printable } from "../text.ts";
 import type { Context, Verb } from "../verb.ts";
 
@@ -61,6 +62,7 @@ async function runHandle(context: Context): Promise<number> {
   if (options.has("stream") && command === undefined) {
     throw new UsageError("Cannot use --stream without --exec");
   }
+  if (command !== undefined) void { ...thisProcess().env }; // It is handed on: Deno may refuse it.
   const parallel = options.count("parallel", PARALLEL);
   const capacity = options.count("capacity", 1, 1, 65_535);
   let left = options.count("count", Infinity);
