@@ -17,6 +17,9 @@ import type { Arguments, Context, OptionSpecs } from "./verb.ts";
 /** The longest pause between two attempts to connect, in ms. */
 const MAX_DELAY = 10_000;
 
+/** The longest that a timer can wait, in ms. */
+const MAX_TIMER = 0x7fff_ffff;
+
 /** The options of verbs that listen. */
 export const LISTENING: OptionSpecs = {
   listen: {
@@ -160,15 +163,15 @@ export function timeOfDay(): string {
 export function until(signal: AbortSignal, time: number = Infinity): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
-    // A program with nothing else to do must not end before its user says so.
-    const timer = time === Infinity
-      ? setInterval(() => {}, 0x7fff_ffff)
-      : setTimeout(resolve, Math.min(time, 0x7fff_ffff));
-    signal.addEventListener("abort", () => {
-      clearInterval(timer);
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", end);
       resolve();
-    }, { once: true });
+    };
+    // A program with nothing else to do must not end before its user says so: there is a timer.
+    const endless = time > MAX_TIMER;
+    const timer = endless ? setInterval(() => {}, MAX_TIMER) : setTimeout(end, time);
+    signal.addEventListener("abort", end);
   });
 }
 

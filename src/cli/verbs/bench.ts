@@ -14,6 +14,9 @@ import type { Context, Verb } from "../verb.ts";
 /** Latencies that are kept: beyond, each new one takes the place of another, by chance. */
 const MAX_SAMPLES = 200_000;
 
+/** Reasons to fail that are kept apart; with more, something is so wrong that it ends. */
+const MAX_REASONS = 100;
+
 /** Calls a service as fast as it answers, and says how fast that is. */
 export const bench: Verb = {
   name: "bench",
@@ -65,7 +68,8 @@ async function runBench(context: Context): Promise<number> {
         if (over.aborted) return;
         const reason = reasonOf(error);
         failures.set(reason, (failures.get(reason) ?? 0) + 1);
-        if (failures.size > 100) return;
+        if (failures.size > MAX_REASONS) return;
+        await new Promise((resolve) => setTimeout(resolve)); // It may have failed at once.
         continue;
       }
       const time = performance.now() - start;

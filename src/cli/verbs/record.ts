@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WriteStream } from "node:fs";
 import { join } from "../connection.ts";
 import { listenAll, LISTENING, until } from "../hosting.ts";
 import { chooser, CHOOSING } from "../packets.ts";
@@ -35,17 +36,11 @@ async function runRecord(context: Context): Promise<void> {
   const { options, args: [path = ""], out, signal } = context;
   const chosen = chooser(options);
   const lifetime = options.time("for", Infinity);
-  options.count("count", Infinity);
-  let left = 0; // The first line says who records.
+  let left = options.count("count", Infinity);
   const listens = options.texts("listen");
-  const { openSync, createWriteStream } = platform("node:fs");
-  const file = createWriteStream(path, { fd: openSync(path, "w") });
   const enough = new AbortController();
   let broken: Error | null = null;
-  file.on("error", (error) => {
-    broken = error;
-    enough.abort();
-  });
+  let file: WriteStream | null = null; // What was there before stays until we are connected.
   let recorded = 0;
   let spared = 0;
   const start = performance.now();
@@ -53,7 +48,7 @@ async function runRecord(context: Context): Promise<void> {
     lasting: true,
     carries: listens.length > 0,
     observe(direction, packet) {
-      if (left <= 0 || broken !== null || !chosen(packet)) return;
+      if (left <= 0 || file === null || broken !== null || !chosen(packet)) return;
       if (file.writableLength > HIGH_WATER) return void spared++;
       const at = Math.round(performance.now() - start);
       file.write(`{"at":${at},"direction":"${direction}","packet":${packet.toJson()}}\n`);
@@ -61,19 +56,24 @@ async function runRecord(context: Context): Promise<void> {
       if (--left <= 0) enough.abort();
     },
   });
-  for (const service of options.texts("offer")) member.router.registerService(service, () => {});
   for (const { url } of await listenAll(member.router, listens, context)) {
     out.note(`${member.router.address} listens on ${url}`);
   }
-  file.write(`${JSON.stringify({ recorder: member.router.address, since: Date.now() })}\n`);
-  left = options.count("count", Infinity);
+  const { openSync, createWriteStream } = platform("node:fs");
+  const output = file = createWriteStream(path, { fd: openSync(path, "w") });
+  output.on("error", (error) => {
+    broken = error;
+    enough.abort();
+  });
+  output.write(`${JSON.stringify({ recorder: member.router.address, since: Date.now() })}\n`);
+  for (const service of options.texts("offer")) member.router.registerService(service, () => {});
   const done = out.progress("Recording; Ctrl-C ends it");
   await until(AbortSignal.any([signal, enough.signal]), lifetime);
   done();
   left = 0;
   await new Promise<void>((resolve) => {
-    file.on("close", resolve);
-    file.end();
+    output.on("close", () => resolve());
+    output.end();
   });
   if (broken !== null) throw broken;
   if (spared > 0) out.note(`${spared} packets were left out: the disk is too slow`);

@@ -7,7 +7,7 @@
 import { join } from "../connection.ts";
 import { FailedError, UsageError } from "../exit.ts";
 import { inputChunks } from "../hosting.ts";
-import { payloadOf, SENDING } from "../payload.ts";
+import { MAX_PAYLOAD, payloadOf, SENDING } from "../payload.ts";
 import { reach, reachService } from "../reach.ts";
 import type { Context, Verb } from "../verb.ts";
 
@@ -61,6 +61,7 @@ async function runSend(context: Context): Promise<void> {
       signal.throwIfAborted();
       const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = parts.pop()!;
+      if (rest.length > MAX_PAYLOAD) throw new FailedError("Cannot send a line that never ends");
       for (const line of parts) await send(line);
     }
     if (rest !== "") await send(rest);
