@@ -4,9 +4,10 @@
  * @module
  */
 
+import { UnreachableError } from "../../errors.ts";
 import { inspect } from "../../inspect/mod.ts";
 import { join } from "../connection.ts";
-import { EXIT, isTimeout, reasonOf } from "../exit.ts";
+import { EXIT, FailedError, isTimeout, reasonOf } from "../exit.ts";
 import { until } from "../hosting.ts";
 import { reach } from "../reach.ts";
 import { printable } from "../text.ts";
@@ -54,6 +55,12 @@ async function runPing(context: Context): Promise<number> {
     } catch (error) {
       if (signal.aborted) break;
       late ||= isTimeout(error);
+      if (error instanceof UnreachableError && error.code === "ERR_NO_SERVICE") {
+        throw new FailedError(
+          `Cannot ping "${dst}": it is there, but does not answer for itself`,
+          "routers do that are `inspectable`, as those of this command are",
+        );
+      }
       if (!isTimeout(error)) throw error;
       if (out.json) out.value({ address: dst, number: sent + 1, time: null });
       else out.line(`${sent + 1} from ${printable(dst)}: ${reasonOf(error)}`);
