@@ -190,6 +190,8 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   /** Gives up what it keeps for the next burst. */
   shrink(): void {
     this.#capacity = MIN_SEGMENT;
+    this.room.bytes = IN_PLACE;
+    if (this.#taken.length === 0) this.#taken = [];
     this.#spares.length = 0;
     for (const lane of [this.#control, this.#data]) if (isEmpty(lane)) lane.length = 0;
   }

@@ -130,7 +130,7 @@ export class Announcer {
       if (told.cost(host.id) === 0) {
         told.set(host.id, 0, 0, 0); // It was retracted just now: all is told again afterwards.
       } else {
-        neighbour.dueServices.add(record);
+        (neighbour.dueServices ??= new Set()).add(record);
         this.#schedule(neighbour, false, now);
       }
     }
@@ -259,14 +259,14 @@ export class Announcer {
     neighbour.dirty = rest;
     for (const destination of due) this.#writeRoute(neighbour, destination, now);
     for (const request of neighbour.dueRequests) this.#writeRequest(neighbour, request);
-    for (const record of neighbour.servicesDue) this.#writeService(neighbour, record);
+    for (const record of neighbour.dueServices ?? []) this.#writeService(neighbour, record);
     // What sums up all that was told has to wait until it is.
     const early = rest.length > 0 ? neighbour.dueSignals.filter(sumsUp) : [];
     for (const signal of neighbour.dueSignals) {
       if (!early.includes(signal)) this.#writeSignal(neighbour, signal);
     }
     neighbour.dueRequests = [];
-    neighbour.forgetDueServices();
+    neighbour.dueServices = null;
     neighbour.dueSignals = early;
     if (!this.#writer.empty) this.#send(neighbour);
     if (rest.length > 0) this.#schedule(neighbour, false, now);
@@ -306,7 +306,9 @@ export class Announcer {
     const kept = knows && (before > 0 || seconds(now) - (note >> FLAG_BITS) < SERVICES_KEPT);
     if (kept) return;
     for (const record of this.#core.records.of(address, origin)) {
-      if (neighbour.rules.sees(record.name, address)) neighbour.dueServices.add(record);
+      if (neighbour.rules.sees(record.name, address)) {
+        (neighbour.dueServices ??= new Set()).add(record);
+      }
     }
   }
 

@@ -50,6 +50,54 @@ test("A packet whose hops are used up goes no further, though others like it do"
   const left = [9, 5, 1, 2, 255];
   const packets = await crossing.pass(...left.map((left) => frame({ trailer: hops(left) })));
   assert.deepEqual(packets.map(({ trailer }) => trailer!.hops), [8, 4, 1, 18]);
+  assert.equal(crossing.carried, 3);
+});
+
+test("Packets go the better way as soon as there is one, though many have gone another", {
+  timeout: 20_000,
+}, async () => {
+  await using crossing = await new Crossing({ cost: 5 }).ready();
+  assert.equal((await crossing.pass(frame({ ctx: 1 }), frame({ ctx: 2 }))).length, 2);
+  const shortcut = crossing.shortcut();
+  await crossing.ready();
+  assert.deepEqual(await crossing.pass(frame({ ctx: 3 }), frame({ ctx: 4 })), []);
+  assert.deepEqual(crossing.written(shortcut).map(({ ctx }) => ctx), [3, 4]);
+  assert.equal(crossing.carried, 2);
+});
+
+test("Packets of many kinds that come in turn are each carried on unread", {
+  timeout: 20_000,
+}, async () => {
+  await using crossing = await new Crossing().ready();
+  const frames = Array.from({ length: 60 }, (_, i) => frame({ srv: `service ${i % 20}` }));
+  const packets = await crossing.pass(...frames);
+  assert.deepEqual(packets.map(({ srv }) => srv), frames.map((_, i) => `service ${i % 20}`));
+  assert.equal(crossing.carried, 40);
+});
+
+test("A hop limit that has to be escaped is", { timeout: 20_000 }, async () => {
+  await using crossing = await new Crossing({ cost: 200 }).ready();
+  const left = [100, 193, 220, 222, 194];
+  const packets = await crossing.pass(...left.map((left) => frame({ trailer: hops(left) })));
+  assert.deepEqual(packets.map(({ trailer }) => trailer!.hops), left.map((left) => left - 1));
+  assert.equal(crossing.carried, 4);
+});
+
+test("A packet whose size is not its own is read, and dropped", { timeout: 20_000 }, async () => {
+  await using crossing = await new Crossing().ready();
+  const drops: string[] = [];
+  crossing.middle.addEventListener("drop", ({ reason }) => drops.push(reason));
+  const [good, long, broken] = [frame({ data: "ab" }), frame({ data: "ab" }), frame()];
+  const at = long.lastIndexOf(0x61) - 1; // The size of the data, its low byte.
+  long[at] = 3;
+  broken[broken.length - 8] = 0xdb; // An escape of nothing.
+  broken[broken.length - 9] = 2;
+  const packets = await crossing.pass(good, long, broken, good);
+  assert.deepEqual(
+    packets.map((packet) => [packet.text(), packet.trailer?.hops]),
+    [["ab", 8], ["abX", 10], ["ab", 8]], // Its trailer is none, so it is given one.
+  );
+  assert.deepEqual(drops, ["parse"]);
 });
 
 test("No packet goes on after its way is lost, though many have gone that way", {

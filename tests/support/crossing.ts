@@ -23,9 +23,12 @@ export class Crossing implements AsyncDisposable {
   readonly exit: StreamChannel;
   /** Packets that have been carried on unread. */
   carried: number = 0;
-  readonly #far: [FakeDuplex, FakeDuplex] = [new FakeDuplex(), new FakeDuplex()];
+  readonly #pairs: (readonly [FakeDuplex, FakeDuplex])[] = [
+    [this.fromWest, new FakeDuplex()],
+    [this.toEast, new FakeDuplex()],
+  ];
 
-  constructor({ unread = true, gate = false } = {}) {
+  constructor({ unread = true, gate = false, cost = 1 } = {}) {
     const router = (address: string) =>
       new Router(address, { clock: this.clock, random: seededRandom(address.length) });
     this.west = router("west");
@@ -40,25 +43,33 @@ export class Crossing implements AsyncDisposable {
       carried: (count) => carrier.carried(count),
     };
     this.exit = new StreamChannel(this.toEast);
-    this.middle.addChannel(this.exit, gate ? { gate: ({ typ }) => typ !== 9 } : {});
-    this.west.addChannel(new StreamChannel(this.#far[0]));
-    this.east.addChannel(new StreamChannel(this.#far[1]));
+    this.middle.addChannel(this.exit, { cost, gate: gate ? ({ typ }) => typ !== 9 : undefined });
+    this.west.addChannel(new StreamChannel(this.#pairs[0]![1]));
+    this.east.addChannel(new StreamChannel(this.#pairs[1]![1]));
     this.east.registerService("store", (_packet, reply) => void reply("kept"));
   }
 
   /** Carries what has been written, until nothing more is. */
   async settle(): Promise<void> {
-    const pairs = [[this.fromWest, this.#far[0]], [this.toEast, this.#far[1]]] as const;
     for (let idle = 0; idle < 3; idle++) {
       await turn();
       this.clock.advance(60);
-      for (const [one, other] of pairs) {
+      for (const [one, other] of this.#pairs) {
         for (const [from, to] of [[one, other], [other, one]] as const) {
           if (from.written.length > 0) idle = 0;
           to.push(...from.written.splice(0));
         }
       }
     }
+  }
+
+  /** Links the middle and the east once more. */
+  shortcut(): FakeDuplex {
+    const ends = [new FakeDuplex(), new FakeDuplex()] as const;
+    this.#pairs.push(ends);
+    this.middle.addChannel(new StreamChannel(ends[0]));
+    this.east.addChannel(new StreamChannel(ends[1]));
+    return ends[0];
   }
 
   /** Everything known everywhere. */
@@ -70,11 +81,16 @@ export class Crossing implements AsyncDisposable {
 
   /** What comes out towards the east of chunks from the west. */
   async pass(...chunks: Uint8Array[]): Promise<Packet[]> {
-    const decoder = new PacketDecoder();
     this.fromWest.push(...chunks);
     await turn();
     await turn();
-    return this.toEast.written.splice(0).flatMap((chunk) => decoder.push(chunk))
+    return this.written(this.toEast);
+  }
+
+  /** Packets of applications that have been written to a link, and not yet carried over it. */
+  written(link: FakeDuplex): Packet[] {
+    const decoder = new PacketDecoder();
+    return link.written.splice(0).flatMap((chunk) => decoder.push(chunk))
       .filter(({ net }) => net === 0);
   }
 
@@ -95,7 +111,15 @@ export const hops = (hops: number) => ({ hops, instance: 0, counter: 0 });
 /** A frame from the west to the east, with a hop limit. */
 export function frame(init: PacketInit = {}): Uint8Array {
   const trailer = hops(9);
-  const fields = { srv: "store", src: "west", dst: "east", nxt: "middle one", trailer, ...init };
+  const fields = {
+    srv: "store",
+    src: "west",
+    dst: "east",
+    nxt: "middle one",
+    data: "x",
+    trailer,
+    ...init,
+  };
   return encodeFrame(encodePacket(new Packet(fields)));
 }
 

@@ -8,7 +8,7 @@
 import { Child } from "../host/child.ts";
 import { startMiddle, type SystemName } from "../host/middle.ts";
 import { median } from "../report/statistics.ts";
-import { type Case, type Context, endAll, type Figures, Meter, sleep } from "./case.ts";
+import { type Case, type Context, endAll, type Figures, Meter } from "./case.ts";
 import { clientsName, crowdSize } from "./crowd.ts";
 
 const SIZE = 64; // bytes
@@ -16,10 +16,6 @@ const SIZE = 64; // bytes
 /** Messages before it is measured, and those that are. */
 const WARM_UP = 10;
 const ROUNDS = 30;
-
-/** How often to look whether the relay knows everybody, and between, in ms. */
-const PATIENCE = 600;
-const PAUSE = 100;
 
 /** The case. */
 export const fanOut: Case = {
@@ -39,15 +35,6 @@ export const fanOut: Case = {
   },
 };
 
-/** Waits until the relay knows everybody: under load it may have refused some word of them. */
-async function knowsAll(relay: Child, count: number): Promise<void> {
-  for (let i = 0; i < PATIENCE; i++) {
-    if (await relay.ask<number>("instances", { service: "sink" }) === count) return;
-    await sleep(PAUSE);
-  }
-  throw new Error(`Cannot measure: the relay does not know all of ${count} clients`);
-}
-
 async function run(context: Context, system: SystemName): Promise<Figures> {
   const count = crowdSize(context);
   const middle = await startMiddle(system, context.runtime);
@@ -55,7 +42,6 @@ async function run(context: Context, system: SystemName): Promise<Figures> {
   try {
     await crowd.ask("join", { dialect: system, port: middle.port, count, data: SIZE });
     await crowd.ask("rest");
-    if (system === "ours") await knowsAll(middle.child, count);
     await crowd.ask("send", { rounds: WARM_UP });
     const meter = new Meter(middle.child);
     meter.start();
