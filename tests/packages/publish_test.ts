@@ -10,7 +10,7 @@ import { deno, ROOT, temporaryFolder, TIMEOUT } from "./support.ts";
 
 /** What may be published. */
 const PUBLISHED =
-  /^(LICENSE|README\.md|deno\.json|mod\.ts|src\/([a-z_]+\/)?([a-z0-9_]+\.ts|README\.md))$/;
+  /^(LICENSE|README\.md|deno\.json|mod\.ts|src\/([a-z_]+\/){0,2}([a-z0-9_]+\.ts|README\.md))$/;
 
 /** A configuration for programs in a page: no types of Deno, none of Node. */
 const PAGE = {
