@@ -27,7 +27,7 @@ const ROOT = resolve(fileURLToPath(import.meta.url), "../..");
 
 /** Tests of Deno itself, or that start processes of it. */
 const NEEDS_DENO =
-  /\/deno_|^tests\/(browser\/|packages\/|interop\/transcripts_|examples_|processes_)/;
+  /\/deno_|^tests\/(browser\/|packages\/|interop\/transcripts_|examples_|processes_|cli\/(verbs|ends)_)/;
 
 /** Why one test may be skipped even where nothing may: these tests' one word for it. */
 const MAY_SKIP = /^JSR cannot be reached/;

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { compact } from "../wire/bytes.ts";
 import { CALL, DATA_ASKS } from "../wire/call_mark.ts";
 import { type CallFrame, indexOf, numberOf, WINDOW } from "./frame.ts";
 
@@ -58,7 +59,8 @@ export class ReceiveWindow {
       this.#ackAt = now; // The sender does not know what we have.
       return;
     }
-    this.#frames.set(index, frame);
+    const data = compact(frame.data);
+    this.#frames.set(index, data === frame.data ? frame : { ...frame, data });
     if (frame.kind === CALL.end || frame.kind === CALL.error) this.#last = index;
     const before = this.#expected;
     while (this.#frames.has(this.#expected)) this.#expected++;

@@ -44,8 +44,6 @@ interface Waiter {
  * `Unit` is what a packet is encoded as: bytes, text, or the packet itself.
  */
 export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
-  /** Settles once the channel has closed, with the reason if it was not orderly. Never rejects. */
-  readonly closed: Promise<unknown>;
   /** What it has carried so far. */
   readonly counters: Readonly<ChannelCounters>;
   /**
@@ -72,16 +70,20 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
 
   readonly #counters: ChannelCounters = { packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
   readonly #overflow: OverflowPolicy;
-  readonly #stall: StallWatch;
+  readonly #stallTimeout: number;
   readonly #signal: AbortSignal | undefined;
   #state: "open" | "closing" | "closed" = "open";
   #reason: unknown = undefined;
   #onPacket: ((packet: Packet) => void) | null = null;
   #onClose: ((reason?: unknown) => void) | null = null;
-  #early: Packet[] = [];
-  #waiters: Set<Waiter> = new Set();
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
-  #settle!: (reason: unknown) => void;
+  // Made when they are needed: a channel at rest has none of them.
+  #early: Packet[] | null = null;
+  #waiters: Set<Waiter> | null = null;
+  #stall: StallWatch | null = null;
+  #abort: (() => void) | null = null;
+  #closed: Promise<unknown> | null = null;
+  #settle: ((reason: unknown) => void) | null = null;
 
   /**
    * Constructs a new instance.
@@ -99,16 +101,19 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.counters = this.#counters;
     this.queue = this.createQueue(highWater, overflow === "drop-oldest");
     this.#overflow = overflow;
-    this.#stall = new StallWatch(stallTimeout, {
-      waits: () => this.#state === "open" && this.queue.bytes > 0,
-      idle: () => this.queue.shrink(),
-      progress: () => this.progress(),
-      stalled: () => this.close(stalledError(stallTimeout)),
-    });
-    this.closed = new Promise((resolve) => this.#settle = resolve);
-    this.#signal = options.signal;
-    if (this.#signal?.aborted) queueMicrotask(this.#abort);
-    else this.#signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#stallTimeout = stallTimeout;
+    const signal = this.#signal = options.signal;
+    if (signal === undefined) return;
+    this.#abort = () => this.close(signal.reason);
+    if (signal.aborted) queueMicrotask(this.#abort);
+    else signal.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** Settles once the channel has closed, with the reason if it was not orderly. Never rejects. */
+  get closed(): Promise<unknown> {
+    return this.#closed ??= this.#state === "closed"
+      ? Promise.resolve(this.#reason)
+      : new Promise((resolve) => this.#settle = resolve);
   }
 
   /** Given each packet that arrives. Those that came before it was set come first. */
@@ -119,7 +124,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   /** Sets who is given each packet. */
   set onPacket(handler: ((packet: Packet) => void) | null) {
     this.#onPacket = handler;
-    if (handler !== null && this.#early.length > 0) queueMicrotask(() => this.#deliverEarly());
+    if (handler !== null && this.#early !== null) queueMicrotask(() => this.#deliverEarly());
   }
 
   /** Told once that the channel has closed, even if it had closed before this was set. */
@@ -175,7 +180,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     if (this.#state === "closed") return Promise.reject(closedError());
     return new Promise((resolve, reject) => {
       const done = () => {
-        this.#waiters.delete(waiter);
+        this.#waiters?.delete(waiter);
         signal?.removeEventListener("abort", onAbort);
       };
       const waiter: Waiter = {
@@ -184,7 +189,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       };
       const onAbort = () => waiter.reject(signal!.reason);
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiters.add(waiter);
+      (this.#waiters ??= new Set()).add(waiter);
     });
   }
 
@@ -194,7 +199,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
    * told to `onDrop`, all at once.
    */
   close(reason?: unknown): void {
-    this.#early = []; // Whoever closes wants to hear no more; a peer that does may have been heard.
+    this.#early = null; // Whoever closes wants to hear no more; a peer that does may have been heard.
     this.#end(reason);
   }
 
@@ -250,6 +255,7 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
       return false;
     }
     this.flush();
+    this.#stall ??= this.#watch();
     this.#stall.start();
     return true;
   }
@@ -281,9 +287,9 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   protected sent(size: number): void {
     this.queue.release(size);
     this.#counters.bytesOut += size;
-    this.#stall.moved();
+    this.#stall?.moved();
     if (this.queue.bytes > 0) return;
-    for (const waiter of [...this.#waiters]) waiter.resolve();
+    this.#takeWaiters()?.forEach((waiter) => waiter.resolve());
     if (this.#state === "closing") this.shut();
   }
 
@@ -301,8 +307,8 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   protected deliver(packet: Packet): void {
     if (this.#state !== "open") return;
     this.#counters.packetsIn++;
-    if (this.#onPacket !== null && this.#early.length === 0) this.#onPacket(packet);
-    else if (this.#early.length < MAX_EARLY_PACKETS) this.#early.push(packet);
+    if (this.#onPacket !== null && this.#early === null) this.#onPacket(packet);
+    else if ((this.#early ??= []).length < MAX_EARLY_PACKETS) this.#early.push(packet);
     else this.drop(new ChannelError("ERR_CHANNEL_FULL", "Cannot hold packet: no reader"), packet);
   }
 
@@ -326,17 +332,34 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
     this.#state = "closed";
     this.#reason ??= reason;
     clearTimeout(this.#closeTimer);
-    this.#stall.stop();
-    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#stall?.stop();
+    if (this.#abort !== null) this.#signal?.removeEventListener("abort", this.#abort);
     this.#discard();
-    for (const waiter of [...this.#waiters]) waiter.reject(closedError());
-    this.#settle(this.#reason);
+    this.#takeWaiters()?.forEach((waiter) => waiter.reject(closedError()));
+    this.#settle?.(this.#reason);
     this.#tellClosed();
   }
 
   // ── within ────────────────────────────────────────────────────────────────
 
-  readonly #abort = (): void => this.close(this.#signal!.reason);
+  /** From when something waits until nothing has for a while. */
+  #watch(): StallWatch {
+    return new StallWatch(this.#stallTimeout, {
+      waits: () => this.#state === "open" && this.queue.bytes > 0,
+      idle: () => {
+        this.queue.shrink();
+        this.#stall = null;
+      },
+      progress: () => this.progress(),
+      stalled: () => this.close(stalledError(this.#stallTimeout)),
+    });
+  }
+
+  #takeWaiters(): Set<Waiter> | null {
+    const waiters = this.#waiters;
+    this.#waiters = null;
+    return waiters;
+  }
 
   /** There is no room for a packet of an application. */
   #overflows(unit: Unit, size: number, packet: Packet | null): boolean {
@@ -392,8 +415,10 @@ export abstract class BaseChannel<Unit> implements Channel, AsyncDisposable {
   }
 
   #deliverEarly(): void {
-    while (this.#early.length > 0 && this.#onPacket !== null) {
-      this.#onPacket(this.#early.shift()!);
+    while (this.#early !== null && this.#onPacket !== null) {
+      const packet = this.#early.shift()!;
+      if (this.#early.length === 0) this.#early = null;
+      this.#onPacket(packet);
     }
   }
 

@@ -7,7 +7,12 @@
 import { ChannelError } from "../errors.ts";
 import { BaseChannel } from "./base_channel.ts";
 import type { ChannelOptions } from "./channel.ts";
-import { type StreamPair, StreamTransport, type Transport } from "./transport.ts";
+import {
+  type StreamPair,
+  StreamTransport,
+  type Transport,
+  type TransportSink,
+} from "./transport.ts";
 
 /** What goes to the transport at once, and how many bytes it counts for. */
 export interface OutgoingChunk<Out> {
@@ -50,12 +55,29 @@ export abstract class DuplexChannel<In, Out> extends BaseChannel<Out> {
   ) {
     super(options);
     this.#transport = "readable" in medium ? new StreamTransport(medium) : medium;
-    this.#transport.start({
-      receive: (chunk) => this.#take(chunk),
-      ended: () => this.#inputEnded(),
-      failed: (error) => this.#fail(error),
-    });
+    this.#transport.start(new DuplexChannel.#Sink(this));
   }
+
+  /** What the transport is given: one object, and no closures, for there may be many channels. */
+  static readonly #Sink = class<In> implements TransportSink<In> {
+    readonly #channel: DuplexChannel<In, unknown>;
+
+    constructor(channel: DuplexChannel<In, unknown>) {
+      this.#channel = channel;
+    }
+
+    receive(chunk: In): void {
+      this.#channel.#take(chunk);
+    }
+
+    ended(): void {
+      this.#channel.#inputEnded();
+    }
+
+    failed(error: unknown): void {
+      this.#channel.#fail(error);
+    }
+  };
 
   /** Takes a chunk that has arrived. */
   protected abstract receive(chunk: In): void;

@@ -67,7 +67,8 @@ export class StreamChannel extends ByteChannel {
   readonly #decoder: PacketDecoder;
   readonly #writer: FrameWriter;
   readonly #limit: number;
-  readonly #scan: FrameScan = new FrameScan();
+  /** For whichever channel is the next to look for frames. */
+  static #scan: FrameScan | null = null;
   /** The beginning of a frame, as it has come, while frames may be carried on. */
   readonly #rest: ByteBuffer = new ByteBuffer();
   #packet: Packet | null = null; // What was handed on of the frame at hand.
@@ -93,7 +94,7 @@ export class StreamChannel extends ByteChannel {
     this.#decoder = new PacketDecoder({
       limit: options.limit,
       repair: options.repair,
-      onDrop: (error) => this.drop(error),
+      onDrop: this.#dropFrame,
     });
     if (selection === null) return;
     this.#joining = network!;
@@ -128,7 +129,8 @@ export class StreamChannel extends ByteChannel {
 
   #takeApart(bytes: Uint8Array): void {
     if (this.carrier === null) return this.#decoder.forEach(bytes, this.#take);
-    const scan = this.#scan;
+    const scan = StreamChannel.#scan ?? new FrameScan();
+    StreamChannel.#scan = null; // A frame may lead to another channel's while this one is busy.
     scan.scan(bytes);
     let start = 0;
     let carried = 0;
@@ -148,6 +150,7 @@ export class StreamChannel extends ByteChannel {
       }
       start = end + 1;
     }
+    StreamChannel.#scan = scan;
     this.#packet = null;
     if (start < bytes.length) this.#keep(start === 0 ? bytes : bytes.subarray(start), clean);
     if (carried === 0) return;
@@ -167,6 +170,8 @@ export class StreamChannel extends ByteChannel {
     if (clean && this.carrier !== null && bytes.length <= this.#limit) this.#rest.append(bytes);
     else this.#decoder.forEach(bytes, this.#take);
   }
+
+  readonly #dropFrame = (error: PacketError): void => this.drop(error);
 
   readonly #take = (packet: Packet): void => {
     this.#packet = packet;

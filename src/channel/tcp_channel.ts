@@ -55,7 +55,8 @@ function isNodeSocket(socket: object): socket is NodeSocketLike {
 export class NodeSocketTransport implements ByteTransport {
   readonly #socket: NodeSocketLike;
   #open: boolean = true;
-  #release: () => void = () => {};
+  /** Whoever waits for the socket. */
+  #release: (() => void) | null = null;
 
   /** Constructs a new instance, which owns the socket. */
   constructor(socket: NodeSocketLike) {
@@ -74,11 +75,11 @@ export class NodeSocketTransport implements ByteTransport {
     socket.on("end", () => sink.ended());
     socket.on("close", () => {
       this.#open = false;
-      this.#release();
+      this.#release?.();
       sink.ended();
     });
     socket.on("error", (error) => sink.failed(error));
-    socket.on("drain", () => this.#release());
+    socket.on("drain", () => this.#release?.());
     socket.resume();
   }
 

@@ -168,6 +168,12 @@ const MAX_AHEAD = 1 << 14; // bytes
 
 const NO_ROOM: Bytes = new Uint8Array(0);
 
+/** Throws a `RangeError` if frames cannot be that large. */
+export function checkLimit(limit: number): void {
+  if (Number.isSafeInteger(limit) && limit >= 1) return;
+  throw new RangeError(`Cannot accept limit: ${limit} is not a positive integer`);
+}
+
 /**
  * Takes a stream in chunks of any size and gives back the frames in it, unescaped. Never throws;
  * holds at most `limit` bytes of an unfinished frame.
@@ -193,9 +199,7 @@ export class KissDecoder {
    */
   constructor(options: KissOptions = {}) {
     this.#limit = options.limit ?? MAX_PACKET_SIZE;
-    if (!Number.isSafeInteger(this.#limit) || this.#limit < 1) {
-      throw new RangeError(`Cannot accept limit: ${this.#limit} is not a positive integer`);
-    }
+    checkLimit(this.#limit);
     this.#onDrop = options.onDrop;
   }
 

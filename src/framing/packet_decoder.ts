@@ -9,7 +9,7 @@ import { PacketError } from "../errors.ts";
 import type { Bytes } from "../wire/bytes.ts";
 import { MAX_PACKET_SIZE } from "../wire/limits.ts";
 import { decodePart, type Packet } from "../wire/packet.ts";
-import { KissDecoder, type KissDrops } from "./kiss.ts";
+import { checkLimit, KissDecoder, type KissDrops } from "./kiss.ts";
 
 /** Options of {@linkcode PacketDecoder}. */
 export interface PacketDecoderOptions {
@@ -41,6 +41,9 @@ const END = 0xc0;
 /** What Python peers leave behind of an escaped `C0` once the delimiter is cut off. */
 const ORPHAN = 0xdc;
 
+/** Given each frame: a part of these bytes. */
+type FrameHandler = (bytes: Uint8Array, start: number, end: number, adjoins: boolean) => void;
+
 /** A frame that may be the first half of a packet, and what decoding it said. */
 interface HeldFrame {
   bytes: Bytes;
@@ -54,11 +57,14 @@ interface HeldFrame {
  * begins with `DC`, so a frame that does is the rest of the one right before it, or of an empty one.
  */
 export class PacketDecoder {
-  readonly #kiss: KissDecoder;
+  /** Made for the first frame that is not known to be whole. */
+  #kiss: KissDecoder | null = null;
+  /** Whether there was a frame right before the next one, as long as it has not been made. */
+  #adjoins: boolean = false;
   readonly #repair: boolean;
   readonly #limit: number;
   readonly #onDrop: ((error: PacketError) => void) | undefined;
-  readonly #onFrame: (bytes: Uint8Array, start: number, end: number, adjoins: boolean) => void;
+  #onFrame: FrameHandler | null = null;
   #onPacket: ((packet: Packet) => void) | null = null;
   #held: HeldFrame | null = null;
   #malformed: number = 0;
@@ -72,27 +78,17 @@ export class PacketDecoder {
     this.#limit = options.limit ?? MAX_PACKET_SIZE;
     this.#repair = options.repair ?? true;
     this.#onDrop = options.onDrop;
-    this.#kiss = new KissDecoder({
-      limit: this.#limit,
-      onDrop: (error) => {
-        this.#discardHeld();
-        options.onDrop?.(error);
-      },
-    });
-    this.#onFrame = (bytes, start, end, adjoins) => {
-      const packet = this.#decode(bytes, start, end, adjoins);
-      if (packet !== null) this.#onPacket!(packet);
-    };
+    checkLimit(this.#limit);
   }
 
   /** Frames dropped so far. */
   get dropped(): PacketDrops {
-    return { ...this.#kiss.dropped, malformed: this.#malformed };
+    return { oversize: 0, escape: 0, ...this.#kiss?.dropped, malformed: this.#malformed };
   }
 
   /** Bytes held until the rest of their frame or packet comes: at most twice the limit. */
   get pending(): number {
-    return this.#kiss.pending + (this.#held?.bytes.length ?? 0);
+    return (this.#kiss?.pending ?? 0) + (this.#held?.bytes.length ?? 0);
   }
 
   /**
@@ -120,18 +116,19 @@ export class PacketDecoder {
    */
   forEach(chunk: Uint8Array, onPacket: (packet: Packet) => void): void {
     this.#onPacket = onPacket;
-    this.#kiss.scan(chunk, this.#onFrame);
+    const kiss = this.#kiss ?? this.#begin();
+    kiss.scan(chunk, this.#onFrame!);
     this.#onPacket = null;
   }
 
   /** Whether no frame has begun, not even one that is being dropped, nor is any held. */
   get between(): boolean {
-    return this.#kiss.between && this.#held === null;
+    return (this.#kiss?.between ?? true) && this.#held === null;
   }
 
   /** A frame has been taken out of the stream by somebody else, {@linkcode between} two. */
   skip(): void {
-    this.#kiss.skip();
+    this.#pass();
   }
 
   /**
@@ -146,22 +143,48 @@ export class PacketDecoder {
     end: number,
     onPacket: (packet: Packet) => void,
   ): void {
-    const packet = this.#decode(chunk, start, end, this.#kiss.skip());
+    const packet = this.#decode(chunk, start, end, this.#pass());
     if (packet !== null) onPacket(packet);
   }
 
   /** Says that the stream has ended: a frame that waited for its other half is dropped. */
   end(): void {
     this.#discardHeld();
-    if (this.#kiss.pending > 0) {
+    const pending = this.#kiss?.pending ?? 0;
+    if (pending > 0) {
       this.#drop(
         new PacketError(
           "ERR_PACKET_TRUNCATED",
           "Cannot accept frame: the stream ended inside it",
-          this.#kiss.pending,
+          pending,
         ),
       );
     }
+  }
+
+  /** Notes a frame that the other decoder does not see; says whether there was one right before it. */
+  #pass(): boolean {
+    if (this.#kiss !== null) return this.#kiss.skip();
+    const adjoins = this.#adjoins;
+    this.#adjoins = true;
+    return adjoins;
+  }
+
+  /** Makes what puts frames together. */
+  #begin(): KissDecoder {
+    const kiss = this.#kiss = new KissDecoder({
+      limit: this.#limit,
+      onDrop: (error) => {
+        this.#discardHeld();
+        this.#onDrop?.(error);
+      },
+    });
+    if (this.#adjoins) kiss.skip();
+    this.#onFrame = (bytes, start, end, adjoins) => {
+      const packet = this.#decode(bytes, start, end, adjoins);
+      if (packet !== null) this.#onPacket!(packet);
+    };
+    return kiss;
   }
 
   #decode(bytes: Uint8Array, start: number, end: number, adjoins: boolean): Packet | null {

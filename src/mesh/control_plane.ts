@@ -22,6 +22,7 @@ import type { Effect, LinkId } from "./effects.ts";
 import { Floods } from "./floods.ts";
 import { Identity } from "./identity.ts";
 import { LegacyBorder } from "./legacy_border.ts";
+import { type LinkRules, OPEN, rulesOf } from "./link_policy.ts";
 import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
@@ -54,6 +55,8 @@ export class ControlPlane {
   /** What a neighbour may tell at once: all that we keep, twice. */
   readonly #burst: number;
   #linksSeen: number = 0;
+  /** Those of the last link: the next may well have the same. */
+  #rules: LinkRules = OPEN;
   readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
@@ -173,7 +176,8 @@ export class ControlPlane {
   /** A link has come up. */
   linkUp(link: LinkId, settings: LinkSettings, choosesFormat: boolean, now: number): void {
     const meters = new Meters(settings.limits, this.#burst, now);
-    const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++);
+    const rules = this.#rules = rulesOf(settings.policy, this.#rules);
+    const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++, rules);
     neighbour.choosesFormat = choosesFormat;
     this.core.neighbours.set(link, neighbour);
     this.#upkeep.start(now);

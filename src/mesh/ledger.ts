@@ -21,11 +21,12 @@ const COST_SEQ = 0;
 const ORIGIN = 1;
 const NOTE = 2;
 
+const NONE: number[] = []; // Is not written to.
+
 /** Entries by the number of their destination. A cost of 0 is no entry. Pure state. */
 export class Ledger {
   /** The first few entries, each after its destination's number; then pages instead. */
-  #few: Int32Array | null = null;
-  #used: number = 0;
+  #few: number[] = NONE;
   #pages: (Int32Array | undefined)[] | null = null;
 
   /** Cost as told; 0 for no entry. */
@@ -68,16 +69,15 @@ export class Ledger {
       return;
     }
     const at = this.#find(id);
-    if (at < 0) return;
-    this.#used -= FEW_STRIDE;
-    this.#few!.copyWithin(at, this.#used, this.#used + FEW_STRIDE);
+    if (at >= 0) this.#few = this.#few.filter((_, i) => i < at || i >= at + FEW_STRIDE);
   }
 
   /** Numbers of all entries, ascending. */
   ids(): number[] {
     const ids: number[] = [];
-    for (let at = 0; at < this.#used; at += FEW_STRIDE) {
-      if (this.#few![at + 1 + COST_SEQ]! >>> 16 !== 0) ids.push(this.#few![at]!);
+    const few = this.#few;
+    for (let at = 0; at < few.length; at += FEW_STRIDE) {
+      if (few[at + 1 + COST_SEQ]! >>> 16 !== 0) ids.push(few[at]!);
     }
     this.#pages?.forEach((page, index) => {
       for (let at = 0; at <= PAGE_MASK; at++) {
@@ -89,8 +89,8 @@ export class Ledger {
 
   /** Removes every entry. */
   clearAll(): void {
-    this.#few = this.#pages = null;
-    this.#used = 0;
+    this.#few = NONE;
+    this.#pages = null;
   }
 
   #read(id: number, place: number): number {
@@ -99,7 +99,7 @@ export class Ledger {
       return page === undefined ? 0 : page[(id & PAGE_MASK) * STRIDE + place]!;
     }
     const at = this.#find(id);
-    return at < 0 ? 0 : this.#few![at + 1 + place]!;
+    return at < 0 ? 0 : this.#few[at + 1 + place]!;
   }
 
   #write(id: number, place: number, value: number): void {
@@ -107,7 +107,7 @@ export class Ledger {
       let at = this.#find(id);
       if (at < 0 && value === 0) return;
       if (at < 0) at = this.#add(id);
-      if (at >= 0) return void (this.#few![at + 1 + place] = value);
+      if (at >= 0) return void (this.#few[at + 1 + place] = value);
     }
     const page = this.#pages![id >> PAGE_BITS] ??= new Int32Array(STRIDE << PAGE_BITS);
     page[(id & PAGE_MASK) * STRIDE + place] = value;
@@ -116,32 +116,25 @@ export class Ledger {
   /** Where an entry is among the few; -1 if it is not. */
   #find(id: number): number {
     const few = this.#few;
-    for (let at = 0; at < this.#used; at += FEW_STRIDE) if (few![at] === id) return at;
+    for (let at = 0; at < few.length; at += FEW_STRIDE) if (few[at] === id) return at;
     return -1;
   }
 
   /** Adds an entry to the few; -1 if there are too many, and pages from now on. */
   #add(id: number): number {
-    const at = this.#used;
     const few = this.#few;
+    const at = few.length;
     if (at === FEW * FEW_STRIDE) {
       const pages: (Int32Array | undefined)[] = this.#pages = [];
       for (let from = 0; from < at; from += FEW_STRIDE) {
-        const known = few![from]!;
+        const known = few[from]!;
         const page = pages[known >> PAGE_BITS] ??= new Int32Array(STRIDE << PAGE_BITS);
-        page.set(few!.subarray(from + 1, from + FEW_STRIDE), (known & PAGE_MASK) * STRIDE);
+        page.set(few.slice(from + 1, from + FEW_STRIDE), (known & PAGE_MASK) * STRIDE);
       }
-      this.#few = null;
-      this.#used = 0;
+      this.#few = NONE;
       return -1;
     }
-    if (few === null || at === few.length) {
-      const larger = new Int32Array(Math.max(FEW_STRIDE, 2 * at));
-      if (few !== null) larger.set(few);
-      this.#few = larger;
-    }
-    this.#few!.fill(0, at, at + FEW_STRIDE)[at] = id;
-    this.#used = at + FEW_STRIDE;
+    this.#few = few.concat(id, 0, 0, 0); // Unlike push(), it makes no room for more.
     return at;
   }
 }

@@ -88,13 +88,16 @@ export class LinkRules {
   readonly sees: (service: string, host: string) => boolean;
   /** Whether its packets may be for a service. */
   readonly calls: (service: string, host: string) => boolean;
+  /** What they were made of. */
+  readonly #policy: LinkPolicy;
 
   /**
    * Constructs a new instance.
    *
    * @throws {TypeError} If a filter is neither a function nor a list of strings.
    */
-  constructor({ advertises, offers, hears, sees, calls, stub = false }: LinkPolicy = {}) {
+  constructor(policy: LinkPolicy = {}) {
+    const { advertises, offers, hears, sees, calls, stub = false } = policy;
     this.stub = stub;
     this.hidesServices = sees !== undefined;
     this.advertises = question("advertises", advertises);
@@ -102,7 +105,25 @@ export class LinkRules {
     this.hears = question("hears", hears);
     this.sees = question("sees", sees);
     this.calls = calls === undefined ? this.sees : question("calls", calls);
+    this.#policy = { ...policy };
+    for (const key of FILTERS) { // Lists are the caller's, who may change them.
+      const filter = policy[key];
+      if (typeof filter === "object") this.#policy[key] = [...filter];
+    }
   }
+
+  /** Whether they are what a policy says now. */
+  areOf(policy: LinkPolicy): boolean {
+    return this.stub === (policy.stub ?? false) &&
+      FILTERS.every((key) => isSame(this.#policy[key], policy[key]));
+  }
+}
+
+const FILTERS = ["advertises", "offers", "hears", "sees", "calls"] as const;
+
+function isSame(one: LinkPolicy[keyof LinkPolicy], other: LinkPolicy[keyof LinkPolicy]): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
+  return one.length === other.length && one.every((name, i) => name === other[i]);
 }
 
 const yes = (): boolean => true;
@@ -132,3 +153,9 @@ function question(
 
 /** No policy: all is allowed. */
 export const OPEN: LinkRules = new LinkRules();
+
+/** The rules of a policy; those of the last link, if they are the same. */
+export function rulesOf(policy: LinkPolicy | undefined, last: LinkRules): LinkRules {
+  if (policy === undefined) return OPEN;
+  return last.areOf(policy) ? last : new LinkRules(policy);
+}

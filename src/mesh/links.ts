@@ -284,9 +284,8 @@ export class Links {
     if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
     this.#announcer.greet(neighbour, now);
     const welcome = ++neighbour.welcomes;
-    const isSame = () => neighbour.kind === "modern" && neighbour.welcomes === welcome;
-    this.#watch(neighbour, isSame, now + PING_AFTER);
-    this.#digestLater(neighbour, isSame, now);
+    this.#watch(neighbour, welcome, now + PING_AFTER);
+    this.#digestLater(neighbour, welcome, now);
   }
 
   /** What is sent to a neighbour from now on is bytes, or text as for old peers. */
@@ -310,9 +309,9 @@ export class Links {
   // ── watching ──────────────────────────────────────────────────────────────
 
   /** Pings a neighbour that is silent, and lets go of one that stays so. */
-  #watch(neighbour: Neighbour, isSame: () => boolean, at: number): void {
+  #watch(neighbour: Neighbour, welcome: number, at: number): void {
     this.#core.agenda.add(at, (now) => {
-      if (!isSame()) return;
+      if (!isWelcome(neighbour, welcome)) return;
       const silent = now - neighbour.heardAt;
       if (silent >= neighbour.deadAfter - 1) { // Sums of times are not exact.
         const why = `nothing was heard for ${Math.round(silent / 1_000)} s`;
@@ -321,7 +320,7 @@ export class Links {
       }
       if (silent >= PING_AFTER - 1) this.#ping(neighbour, now);
       const next = silent >= PING_AFTER - 1 ? now + PING_AFTER : neighbour.heardAt + PING_AFTER;
-      this.#watch(neighbour, isSame, Math.min(next, neighbour.heardAt + neighbour.deadAfter));
+      this.#watch(neighbour, welcome, Math.min(next, neighbour.heardAt + neighbour.deadAfter));
     });
   }
 
@@ -333,14 +332,14 @@ export class Links {
     this.#announcer.signal(neighbour, { kind: "ping", token: neighbour.pingToken }, now);
   }
 
-  #digestLater(neighbour: Neighbour, isSame: () => boolean, now: number): void {
+  #digestLater(neighbour: Neighbour, welcome: number, now: number): void {
     const at = now + DIGEST_INTERVAL * (0.8 + 0.4 * this.#core.random());
     this.#core.agenda.add(at, (later) => {
-      if (!isSame()) return;
+      if (!isWelcome(neighbour, welcome)) return;
       if (neighbour.takesDigests && toldDigest(this.#core, neighbour).routes > 0) {
         this.#announcer.signal(neighbour, { kind: "digest" }, later);
       }
-      this.#digestLater(neighbour, isSame, later);
+      this.#digestLater(neighbour, welcome, later);
     });
   }
 
@@ -430,6 +429,11 @@ export class Links {
   }
 }
 
+/** Whether a neighbour has not begun anew since it was greeted, nor turned out to be an old peer. */
+function isWelcome({ kind, welcomes }: Neighbour, welcome: number): boolean {
+  return kind === "modern" && welcomes === welcome;
+}
+
 /** Whether two links say that they lead to the same life of one router. */
 function isSameLife(a: Neighbour, b: Neighbour): boolean {
   return a.kind === "modern" && b.kind === "modern" && a.address === b.address &&
@@ -439,5 +443,5 @@ function isSameLife(a: Neighbour, b: Neighbour): boolean {
 /** Sixteen random hex digits. */
 function session(random: () => number): string {
   const half = () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, "0");
-  return half() + half();
+  return [half(), half()].join(""); // Unlike a sum, it keeps no parts.
 }

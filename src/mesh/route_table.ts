@@ -133,10 +133,12 @@ export class RouteTable {
       if (list[middle]!.order < neighbour.order) at = middle + 1;
       else end = middle;
     }
-    if (offers) list.splice(at, 0, neighbour);
+    const isFirst = offers && list.length === 0;
+    if (isFirst) destination.offers = [neighbour]; // A list that grows makes room for many.
+    else if (offers) list.splice(at, 0, neighbour);
     else list.splice(at, 1);
     if (destination === this.self) return;
-    if (offers && list.length === 1) this.#offered++;
+    if (isFirst) this.#offered++;
     else if (!offers && list.length === 0) this.#offered--;
   }
 

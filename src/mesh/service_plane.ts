@@ -62,9 +62,9 @@ export class ServicePlane {
     const record = records.accept(host, origin, name, load, version, now);
     if (record === "full") return false;
     const known = typeof record === "object" ? record : records.get(host, origin, name)!;
-    from.staleServices.delete(known);
+    from.staleServices?.delete(known);
     if (record === "known") {
-      if (known.version === version) from.dueServices.delete(known); // It knows.
+      if (known.version === version) from.dueServices?.delete(known); // It knows.
       return true;
     }
     this.#announcer.serviceNews(record, from, now);
@@ -97,7 +97,7 @@ export class ServicePlane {
     for (const { address, origin, selected } of routes.values()) {
       if (selected !== neighbour) continue;
       for (const record of records.of(address, origin)) {
-        if (record.load > 0) neighbour.staleServices.add(record);
+        if (record.load > 0) (neighbour.staleServices ??= new Set()).add(record);
       }
     }
   }
@@ -108,8 +108,8 @@ export class ServicePlane {
    */
   settle(neighbour: Neighbour, now: number): void {
     const { routes, records } = this.#core;
-    const gone = [...neighbour.staleServices];
-    neighbour.staleServices.clear();
+    const gone = neighbour.staleServices ?? [];
+    neighbour.staleServices = null;
     for (const record of gone) {
       const host = routes.get(record.host);
       if (host?.selected !== neighbour || host.origin !== record.origin) continue;

@@ -14,7 +14,7 @@ import { Disbelieved } from "./disbelieved.ts";
 import type { DropReason } from "./drop_reason.ts";
 import type { LinkId, NeighbourKind } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
-import { LinkRules, OPEN } from "./link_policy.ts";
+import { type LinkRules, OPEN } from "./link_policy.ts";
 import type { LinkSettings } from "./options.ts";
 import type { Meters } from "./rate_limits.ts";
 import { hashName, precedes } from "./sequence.ts";
@@ -75,7 +75,7 @@ export class Destination {
   /** Its number in every ledger. */
   readonly id: number;
   /** Neighbours that offer it, whether or not that is usable, in the order in which they came. */
-  readonly offers: Neighbour[] = [];
+  offers: Neighbour[] = [];
 
   /** The neighbour whose own address this is, and which says so; of several, the first. */
   holder: Neighbour | null = null;
@@ -262,16 +262,16 @@ export class Neighbour {
   /** Number of the last ping. */
   pingToken: number = 0;
 
+  // What is due to it; null if nothing is, as of most neighbours at most times.
+
   /** Destinations whose news are due to it. */
-  dirty: Destination[] = [];
+  dirty: Destination[] | null = null;
   /** Services whose news are due to it. */
-  get dueServices(): Set<ServiceRecord> {
-    return this.#dueServices ??= new Set();
-  }
+  dueServices: Set<ServiceRecord> | null = null;
   /** Requests that are due to it. */
-  dueRequests: SequenceRequest[] = [];
+  dueRequests: SequenceRequest[] | null = null;
   /** What else is due to it: written into the next frame. */
-  dueSignals: Signal[] = [];
+  dueSignals: Signal[] | null = null;
   /** When the next frame goes out, in ms; `Infinity` if nothing is due. */
   flushAt: number = Infinity;
   /** When the last one did, in ms. */
@@ -285,9 +285,7 @@ export class Neighbour {
   /** While it tells us all again: what it has not yet named. */
   stale: Set<Destination> | null = null;
   /** The same of services at hosts that it leads to. */
-  get staleServices(): Set<ServiceRecord> {
-    return this.#staleServices ??= new Set();
-  }
+  staleServices: Set<ServiceRecord> | null = null;
 
   // ── old peers ─────────────────────────────────────────────────────────────
 
@@ -340,8 +338,6 @@ export class Neighbour {
   #requestBudget: Budget | null = null;
   #changeBudget: Budget | null = null;
   #answerBudget: Budget | null = null;
-  #dueServices: Set<ServiceRecord> | null = null;
-  #staleServices: Set<ServiceRecord> | null = null;
   #services: Map<string, Capacities> | null = null;
   #toldServices: Map<string, Capacities> | null = null;
 
@@ -352,14 +348,15 @@ export class Neighbour {
     meters: Meters,
     now: number,
     order: number = 0,
+    rules: LinkRules = OPEN,
   ) {
-    const { cost = 1, policy, trusted = true, keepalive = KEEPALIVE } = settings;
+    const { cost = 1, trusted = true, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
     this.order = order;
     this.cost = cost;
     this.keepalive = keepalive || Infinity;
     this.trusted = trusted;
-    this.rules = policy === undefined ? OPEN : new LinkRules(policy);
+    this.rules = rules;
     this.heardAt = now;
     this.meters = meters;
   }
@@ -391,15 +388,12 @@ export class Neighbour {
   forget(): void {
     this.offers.clearAll();
     this.told.clearAll();
-    this.dirty = [];
-    this.dueRequests = [];
-    this.dueSignals = [];
+    this.dirty = this.dueRequests = this.dueSignals = null;
     this.serviceCount = 0;
     this.stale = this.audit = null;
-    this.forgetDueServices();
+    this.dueServices = this.staleServices = null;
     this.#services =
       this.#toldServices =
-      this.#staleServices =
       this.#disbelieved =
         null;
     this.differs = this.withdrewItself = this.flooded = false;
@@ -411,16 +405,6 @@ export class Neighbour {
       this.answerAt =
       this.flushAt =
         Infinity;
-  }
-
-  /** Services whose news are due to it, if there are any. Borrowed. */
-  get servicesDue(): Iterable<ServiceRecord> {
-    return this.#dueServices ?? NOTHING;
-  }
-
-  /** It has been told of them. */
-  forgetDueServices(): void {
-    this.#dueServices = null;
   }
 
   /** What has been dropped of what it says, and not told yet, if anything. */

@@ -17,7 +17,7 @@
 
 import type { Channel, PeerCertificate } from "../channel/channel.ts";
 import { ChannelError } from "../errors.ts";
-import type { Bytes } from "../wire/bytes.ts";
+import { type Bytes, compact } from "../wire/bytes.ts";
 import { NET_LINK } from "../wire/limits.ts";
 import {
   CHALLENGE,
@@ -147,11 +147,11 @@ export class Admission {
   #mayBe: ((name: string) => boolean) | null = null;
   #named: boolean = false;
   /** To be looked at once we are not busy. */
-  #held: Packet[] = [];
+  #held: Packet[] | null = null;
   /** For the router, once the neighbour is let in. */
-  #early: Packet[] = [];
+  #early: Packet[] | null = null;
   #heldBytes: number = 0;
-  #cancelTimer: () => void = () => {};
+  #cancelTimer: (() => void) | null = null;
 
   /**
    * Constructs a new instance.
@@ -194,7 +194,7 @@ export class Admission {
   /** Takes a packet that has arrived. */
   receive(packet: Packet): void {
     if (this.#state === "ended") return;
-    if (this.#state === "busy") return this.#hold(this.#held, packet);
+    if (this.#state === "busy") return this.#hold(this.#held ??= [], packet);
     if (packet.net !== NET_LINK) return this.#hear(packet);
     let message: LinkAuthMessage | null;
     try {
@@ -226,7 +226,7 @@ export class Admission {
    */
   closed(reason: unknown): unknown {
     const early = this.#state !== "ended" && !this.#told;
-    const refused = this.#held.map(refusalIn).find((why) => why !== null);
+    const refused = this.#held?.map(refusalIn).find((why) => why !== null);
     this.end();
     if (refused) return refusal("ERR_CHANNEL_AUTH", refused); // We were busy when it was said.
     if (reason !== undefined || !early) return reason;
@@ -236,10 +236,9 @@ export class Admission {
   /** Ends: nothing is handed on any more, and no timer is left. More than once is fine. */
   end(): void {
     this.#state = "ended";
-    this.#cancelTimer();
+    this.#endTimer();
     this.#keeper.leave(this);
-    this.#held = [];
-    this.#early = [];
+    this.#held = this.#early = null;
   }
 
   // ── the handshake ─────────────────────────────────────────────────────────
@@ -319,7 +318,7 @@ export class Admission {
       if (this.#state !== "busy") return; // It has ended.
       this.#state = "waiting";
       then(value);
-      while (this.#held.length > 0 && !this.#isBusy()) this.receive(this.#held.shift()!);
+      while (this.#held?.length && !this.#isBusy()) this.receive(this.#held.shift()!);
     }, (cause) => this.#end("ERR_CHANNEL_AUTH", "Web Crypto has failed", { cause }));
   }
 
@@ -332,14 +331,14 @@ export class Admission {
   /** Takes what is no part of the handshake. */
   #hear(packet: Packet): void {
     if (this.#state === "open") return this.#pass(packet);
-    if (this.#required || this.#answered) return this.#hold(this.#early, packet);
+    if (this.#required || this.#answered) return this.#hold(this.#early ??= [], packet);
     this.#enter("");
     this.receive(packet);
   }
 
   /** Lets the neighbour in; its address if it has proved one. */
   #enter(address: string): void {
-    this.#cancelTimer();
+    this.#endTimer();
     this.#keeper.leave(this);
     this.#state = "open";
     this.#named = address !== "" || this.#identity === false;
@@ -371,9 +370,9 @@ export class Admission {
     const name = claimedName(packet, this.#keeper.address);
     if (name !== "" && !this.#mayBe(name)) return this.#refuseName(name);
     if (!this.#named) {
-      if (name === "") return this.#hold(this.#early, packet);
+      if (name === "") return this.#hold(this.#early ??= [], packet);
       this.#named = true;
-      this.#cancelTimer();
+      this.#endTimer();
       this.#tell("");
       this.#release();
     }
@@ -383,15 +382,17 @@ export class Admission {
   /** Hands on what came before. */
   #release(): void {
     const early = this.#early;
-    this.#early = [];
+    this.#early = null;
     this.#heldBytes = 0;
-    for (const packet of early) this.receive(packet);
+    early?.forEach((packet) => this.receive(packet));
   }
 
   #hold(list: Packet[], packet: Packet): void {
     this.#heldBytes += packet.data.length + packet.src.length + packet.dst.length +
       packet.srv.length + packet.nxt.length;
-    if (this.#held.length + this.#early.length < MAX_HELD && this.#heldBytes <= MAX_HELD_BYTES) {
+    const held = (this.#held?.length ?? 0) + (this.#early?.length ?? 0);
+    if (held < MAX_HELD && this.#heldBytes <= MAX_HELD_BYTES) {
+      packet.data = compact(packet.data);
       list.push(packet);
     } else {
       this.#refuse("the neighbour says too much before it is let in", REFUSAL.malformed);
@@ -418,7 +419,7 @@ export class Admission {
       return this.#end("ERR_CHANNEL_CLOSED", "the neighbour takes too long to prove who it is");
     }
     if (!this.#required) return this.#enter("");
-    if (this.#early.length > 0) return this.#refuse("the neighbour proves no key", REFUSAL.key);
+    if (this.#early !== null) return this.#refuse("the neighbour proves no key", REFUSAL.key);
     this.#end("ERR_CHANNEL_CLOSED", `nothing was heard for ${TIMEOUT} ms`);
   }
 
@@ -447,8 +448,13 @@ export class Admission {
     }
   }
 
+  #endTimer(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
   #schedule(delay: number): void {
-    this.#cancelTimer();
+    this.#endTimer();
     const { clock } = this.#keeper;
     this.#cancelTimer = clock.schedule(clock.now() + delay, () => this.#expire());
   }

@@ -7,6 +7,7 @@
 import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
 import { callFrame, ItemJoiner } from "../call/items.ts";
 import { CallError, type CallErrorCode, UnreachableError } from "../errors.ts";
+import { compact } from "../wire/bytes.ts";
 import {
   CALL,
   type CallMark,
@@ -353,7 +354,10 @@ export class OutgoingCall implements Deadline {
   #receivePlain(packet: Packet, now: number): void {
     if (this.#sink.wants) return this.#give(packet, now);
     const waiting = this.#waiting ??= [];
-    if (waiting.length < MAX_WAITING) return void waiting.push(packet);
+    if (waiting.length < MAX_WAITING) {
+      packet.data = compact(packet.data);
+      return void waiting.push(packet);
+    }
     this.#host.drop(packet, "too many replies wait to be read", this.#setup.service);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compact } from "../wire/bytes.ts";
 import type { Packet } from "../wire/packet.ts";
 import { readAll } from "./chunks.ts";
 import type { ReplySink } from "./outgoing_call.ts";
@@ -88,6 +89,7 @@ export class ReplyStream extends ReadableStream<Packet> implements AsyncDisposab
           fail(error);
           return cancel();
         }
+        packet.data = compact(packet.data); // It may wait for long.
         if (!last) return controller.enqueue(packet); // Which may want another at once.
         open = false;
         controller.enqueue(packet);

@@ -6,7 +6,7 @@
  */
 
 import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
-import type { Channel } from "../channel/channel.ts";
+import type { Channel, FrameOutlet } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
@@ -15,7 +15,7 @@ import type { MeshOptions } from "../mesh/options.ts";
 import { isReserved } from "../mesh/reserved.ts";
 import { Packet, type PacketData, type PacketInit } from "../wire/packet.ts";
 import { checkFields } from "../wire/packet_codec.ts";
-import { Admission, Doorkeeper } from "./admission.ts";
+import { Doorkeeper } from "./admission.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BalancePolicy } from "./balancer.ts";
 import type { GatherOptions, RequestOptions, StreamOptions } from "./call_options.ts";
@@ -40,6 +40,7 @@ import {
   type RouterEventMap,
   ServiceEvent,
 } from "./events.ts";
+import { Link, type LinkHost } from "./link.ts";
 import {
   type AuthPolicy,
   checkLinkOptions,
@@ -47,8 +48,8 @@ import {
   type NetworkKey,
   passes,
 } from "./link_options.ts";
-import { LinkCounters, type RouterStats } from "./stats.ts";
-import { type Exit, Transit } from "./transit.ts";
+import type { RouterStats } from "./stats.ts";
+import { Transit } from "./transit.ts";
 import { TypedEventTarget } from "./typed_event_target.ts";
 
 /** Options of a {@linkcode Router}. */
@@ -95,15 +96,6 @@ const DRAIN_TIMEOUT = 1_000;
 
 /** How long {@linkcode Router.close} waits for each channel to say that it has closed, in ms. */
 const CLOSE_TIMEOUT = 2_000;
-
-/** One channel, as the router holds it. */
-interface Link {
-  id: LinkId;
-  channel: Channel;
-  admission: Admission;
-  gate: LinkOptions["gate"];
-  counters: LinkCounters;
-}
 
 /** What became of a packet that the application sent. */
 interface Outcome {
@@ -167,6 +159,27 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   readonly #ending: AbortController = new AbortController();
   readonly #drops: Record<DropReason, number> = noDrops();
   readonly #start: number;
+  /** What is done for every link. */
+  readonly #host: LinkHost = {
+    now: () => this.#clock.now(),
+    open: ({ channel }, identity) =>
+      this.#news.push(() =>
+        this.dispatchEvent(new ChannelEvent(channel, true, undefined, identity))
+      ),
+    up: (link) => {
+      this.#links.set(link.id, link);
+      const choosesFormat = link.channel.peerReadsBinary !== undefined;
+      this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), link.options, choosesFormat));
+    },
+    receive: (link, packet) => this.#receive(link.id, packet),
+    refuse: (link, error) => {
+      this.#detach(link, error, false);
+      link.channel.close();
+    },
+    isIdle: () => !this.#acting && this.#closing === null,
+    outlet: (to) => this.#outlet(to),
+    carried: (link, count) => this.#mesh.passed(link.id, count, this.#clock.now()),
+  };
 
   /**
    * Constructs a new instance.
@@ -243,52 +256,27 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
-    const admission = new Admission(this.#doorkeeper, channel, options, {
-      send: (packet) => channel.send(packet),
-      open: (identity) =>
-        this.#news.push(() =>
-          this.dispatchEvent(new ChannelEvent(channel, true, undefined, identity))
-        ),
-      up: () => {
-        this.#links.set(link.id, link);
-        const choosesFormat = channel.peerReadsBinary !== undefined;
-        this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), options, choosesFormat));
-      },
-      receive: (packet) => this.#receive(link.id, packet),
-      refuse: (error) => {
-        this.#detach(link, error, false);
-        channel.close();
-      },
-    });
-    const { gate } = options;
-    const counters = new LinkCounters(this.#clock.now());
-    const link: Link = { id: this.#nextLink++, channel, counters, admission, gate };
+    const link = new Link(this.#nextLink++, channel, options, this.#doorkeeper, this.#host);
     if (this.#closing) return channel.close(closedError());
     this.#byChannel.set(channel, link);
-    channel.onDrop = (error, packet, count) => {
-      const isUnreadable = error instanceof PacketError && packet === null;
-      if (isUnreadable && !this.#closing && this.#links.has(link.id)) {
-        return this.#apply(this.#mesh.unreadable(link.id, error, this.#clock.now()));
-      }
-      const reason = error instanceof PacketError && packet !== null ? "field" : undefined;
-      this.#report(new DropEvent(packet, error, { reason, count, channel }));
-    };
+    channel.onDrop = (error, packet, count) => this.#dropped(link, error, packet, count);
     channel.onPacket = (packet) => {
-      counters.packetsIn++;
-      admission.receive(packet);
+      link.counters.packetsIn++;
+      link.admission.receive(packet);
     };
-    channel.onClose = (reason) => this.#detach(link, admission.closed(reason), true);
-    if ("carrier" in channel) {
-      channel.carrier = new Transit(this.#mesh, link.id, {
-        isIdle: () => !this.#acting && this.#closing === null && admission.isOpen,
-        exit: (to) => this.#exit(to),
-        carried: (count) => {
-          counters.packetsIn += count;
-          this.#mesh.passed(link.id, count, this.#clock.now());
-        },
-      });
+    channel.onClose = (reason) => this.#detach(link, link.admission.closed(reason), true);
+    if ("carrier" in channel) channel.carrier = new Transit(this.#mesh, link.id, link);
+    link.admission.start(); // Last: the channel may answer, or close, before its send() returns.
+  }
+
+  /** A channel has dropped something. */
+  #dropped(link: Link, error: AlnError, packet: Packet | null, count?: number): void {
+    const isUnreadable = error instanceof PacketError && packet === null;
+    if (isUnreadable && !this.#closing && this.#links.has(link.id)) {
+      return this.#apply(this.#mesh.unreadable(link.id, error, this.#clock.now()));
     }
-    admission.start(); // Last: the channel may answer, or close, before its send() returns.
+    const reason = error instanceof PacketError && packet !== null ? "field" : undefined;
+    this.#report(new DropEvent(packet, error, { reason, count, channel: link.channel }));
   }
 
   /** Detaches a channel and closes it. A channel that is not attached is fine. */
@@ -716,11 +704,10 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     }
   }
 
-  /** The way out over a link for frames that are not read. */
-  #exit(id: LinkId): Exit | null {
+  /** Where frames for a link may be written that are not read. */
+  #outlet(id: LinkId): FrameOutlet | undefined {
     const link = this.#links.get(id);
-    if (link === undefined || link.gate || !link.channel.outlet) return null;
-    return { outlet: link.channel.outlet, counters: link.counters };
+    return link === undefined || link.gate ? undefined : link.channel.outlet;
   }
 
   /** Gives a packet to a channel; says why if it does not take it. */

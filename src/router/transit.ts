@@ -43,24 +43,15 @@ interface Flow {
   readonly numbers: number;
   readonly hasData: boolean;
   readonly maxHops: number;
-  readonly exit: Exit;
-  readonly epoch: number;
-}
-
-/** The way out over a link. */
-export interface Exit {
-  /** Where frames are written. */
   readonly outlet: FrameOutlet;
-  /** What the router counts of the link. */
-  readonly counters: { packetsOut: number };
 }
 
 /** What {@linkcode Transit} wants of the router. */
 export interface TransitHooks {
   /** Whether frames may be carried now: the router is not closing, nor in the midst of something. */
   isIdle(): boolean;
-  /** The way out over a link; `null` if each packet has to be looked at there. */
-  exit(link: LinkId): Exit | null;
+  /** Where frames for a link are written; `undefined` if each packet has to be looked at there. */
+  outlet(link: LinkId): FrameOutlet | undefined;
   /** So many frames have been carried. */
   carried(count: number): void;
 }
@@ -70,8 +61,10 @@ export class Transit implements FrameCarrier {
   readonly #mesh: Mesh;
   readonly #link: LinkId;
   readonly #hooks: TransitHooks;
-  readonly #flows: Map<number, Flow> = new Map();
+  #flows: Map<number, Flow> | null = null; // Most links carry none.
   #last: Flow | null = null;
+  /** The mesh's, for which the flows hold. */
+  #epoch: number = -1;
 
   /** Constructs a new instance. */
   constructor(mesh: Mesh, link: LinkId, hooks: TransitHooks) {
@@ -91,8 +84,8 @@ export class Transit implements FrameCarrier {
     const hops = Math.min(chunk[end - 1]! - 1, flow.maxHops);
     if (hops < 1 || !this.#hooks.isIdle()) return false;
 
-    const { newHead, exit } = flow;
-    const room = exit.outlet.reserve(newHead.length + end - rest + 2); // One for an escape.
+    const { newHead, outlet } = flow;
+    const room = outlet.reserve(newHead.length + end - rest + 2); // One for an escape.
     if (room === null) return false;
     const { bytes, at: begin } = room;
     bytes.set(newHead, begin);
@@ -104,8 +97,7 @@ export class Transit implements FrameCarrier {
       bytes[at++] = hops;
     }
     bytes[at++] = END;
-    exit.outlet.commit(at - begin);
-    exit.counters.packetsOut++;
+    outlet.commit(at - begin);
     return true;
   }
 
@@ -113,20 +105,22 @@ export class Transit implements FrameCarrier {
   learn(chunk: Uint8Array, start: number, packet: Packet): void {
     if (packet.net !== 0 || !this.#hooks.isIdle()) return;
     const passage = this.#mesh.passage(this.#link, packet);
-    const exit = passage && this.#hooks.exit(passage.to);
-    if (exit === null) return;
+    const outlet = passage === null ? undefined : this.#hooks.outlet(passage.to);
+    if (outlet === undefined) return;
     const flags = decodeControlWord(uint16At(chunk, start));
     if (flags !== (uint16At(chunk, start) & 0x07ff)) return; // A bit has been put right.
     const size = headSize(chunk, start);
     const head = chunk.slice(start, start + size);
     const newHead = nextHead(head, flags, packet, passage!.nxt);
     if (newHead === null) return;
-    if (this.#flows.size >= MAX_FLOWS) this.#flows.clear();
+    const flows = this.#flows ??= new Map();
+    if (this.#epoch !== this.#mesh.epoch || flows.size >= MAX_FLOWS) flows.clear();
+    this.#epoch = this.#mesh.epoch;
     this.#last = {
       ...{ head, newHead, numbers: numbersSize(flags), hasData: (flags & FLAG.data) !== 0 },
-      ...{ maxHops: passage!.maxHops, exit, epoch: this.#mesh.epoch },
+      ...{ maxHops: passage!.maxHops, outlet },
     };
-    this.#flows.set(hash(head, 0, size), this.#last);
+    flows.set(hash(head, 0, size), this.#last);
   }
 
   /** See {@linkcode FrameCarrier.carried}. */
@@ -136,15 +130,16 @@ export class Transit implements FrameCarrier {
 
   /** The flow that a frame belongs to; `null` if that is not known, or not any more. */
   #find(chunk: Uint8Array, start: number, end: number): Flow | null {
+    if (this.#epoch !== this.#mesh.epoch) return null;
     let flow = this.#last;
     if (flow === null || !begins(chunk, start, flow.head)) {
       const size = headSize(chunk, start);
       if (!(start + size <= end)) return null;
-      flow = this.#flows.get(hash(chunk, start, size)) ?? null;
+      flow = this.#flows?.get(hash(chunk, start, size)) ?? null;
       if (flow === null || !begins(chunk, start, flow.head)) return null;
       this.#last = flow;
     }
-    return flow.epoch === this.#mesh.epoch ? flow : null;
+    return flow;
   }
 }
 
@@ -186,7 +181,6 @@ function nextHead(
   packet: Packet,
   nxt: string,
 ): Uint8Array | null {
-  if ((flags & (FLAG.net | FLAG.crc)) !== 0) return null;
   const word = encodeControlWord(flags | FLAG.nxt);
   const bytes = [word >> 8, word & 0xff];
   let at = 2;

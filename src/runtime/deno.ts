@@ -188,6 +188,8 @@ function accept(
  */
 class ConnTransport implements ByteTransport {
   readonly #conn: DenoConn;
+  readonly #buffer: ReadBuffer = new ReadBuffer();
+  #sink!: TransportSink<Uint8Array>;
   #directions: number = 2;
   #open: boolean = true;
 
@@ -201,10 +203,8 @@ class ConnTransport implements ByteTransport {
   }
 
   start(sink: TransportSink<Uint8Array>): void {
-    this.#read(sink).catch((error) => {
-      this.#close();
-      sink.failed(error);
-    });
+    this.#sink = sink;
+    this.#read();
   }
 
   write(chunk: Uint8Array): Promise<void> {
@@ -225,14 +225,25 @@ class ConnTransport implements ByteTransport {
     this.#close();
   }
 
-  async #read(sink: TransportSink<Uint8Array>): Promise<void> {
-    const buffer = new ReadBuffer();
-    for (let size; (size = await this.#conn.read(buffer.room)) !== null;) {
-      sink.receive(buffer.take(size));
-    }
-    this.#ended();
-    sink.ended();
+  /** A function that waits for long takes several times the memory of these two. */
+  #read(): void {
+    this.#conn.read(this.#buffer.room).then(this.#received, this.#failed);
   }
+
+  readonly #received = (size: number | null): void => {
+    if (size === null) {
+      this.#ended();
+      this.#sink.ended();
+    } else {
+      this.#sink.receive(this.#buffer.take(size));
+      this.#read();
+    }
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#close();
+    this.#sink.failed(error);
+  };
 
   #ended(): void {
     if (--this.#directions === 0) this.#close();

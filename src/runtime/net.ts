@@ -358,7 +358,8 @@ function give(
   link: ListenOptions["link"],
   own?: LinkOptions,
 ): void {
-  const given = { ...typeof link === "function" ? link(channel) : link, ...own };
+  const base = typeof link === "function" ? link(channel) : link;
+  const given = own === undefined ? base ?? {} : { ...base, ...own };
   if (typeof target === "function") target(channel, given);
   else target.addChannel(channel, given);
 }

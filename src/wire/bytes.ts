@@ -17,6 +17,14 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** No bytes: what an absent payload reads as. */
 export const NO_BYTES: Bytes = new Uint8Array(0);
 
+/**
+ * Bytes to keep: the same, or a copy if they are a small part of a buffer, all of which would be kept
+ * with them.
+ */
+export function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength > 4 * bytes.length + 256 ? new Uint8Array(bytes) : bytes;
+}
+
 /** Encodes text as UTF-8; a lone surrogate becomes U+FFFD. Owned by the caller. */
 export function encodeUtf8(text: string): Bytes {
   return encoder.encode(text);

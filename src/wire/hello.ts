@@ -238,9 +238,8 @@ function readEntry(reader: ByteReader, type: number, size: number, hello: Hello)
 }
 
 function readSession(reader: ByteReader): string {
-  let digits = "";
-  for (const byte of reader.bytes("session", 8)) digits += byte.toString(16).padStart(2, "0");
-  return digits;
+  const bytes = Array.from(reader.bytes("session", 8));
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function sessionBytes(what: string, digits: string): Bytes {

@@ -12,7 +12,7 @@ import type { Result } from "./shims/node_test.ts";
 
 const { skip } = chromium;
 
-const FOLDERS = ["wire", "framing", "mesh", "call", "router", "testing", "channel"];
+const FOLDERS = ["wire", "framing", "mesh", "call", "router", "inspect", "testing", "channel"];
 
 /** Pages that run files side by side: most of the time is spent waiting. */
 const PAGES = 4;

@@ -14,15 +14,17 @@
  * @param wire What `@aln/mesh/wire` exports.
  * @param testing What `@aln/mesh/testing` exports.
  * @param channels What `@aln/mesh/channels` exports.
+ * @param inspect What `@aln/mesh/inspect` exports.
  * @returns What became of it, entry by entry.
  */
-export async function exercise(mesh, net, wire, testing, channels) {
+export async function exercise(mesh, net, wire, testing, channels, inspect) {
   return {
     memory: await callOver(mesh, mesh.createChannelPair()),
     ports: await callOver(mesh, messagePorts(channels)),
     tcp: await callOverTcp(mesh, net),
     wire: wire.decodePacket(wire.encodePacket(new wire.Packet({ srv: "ping", ctx: 7 }))).ctx,
     testing: routesInSimulation(testing),
+    inspect: await trace(mesh, inspect),
     error: await new mesh.Router("alone").request("nothing").catch((error) => error.name),
   };
 }
@@ -56,6 +58,19 @@ async function call(a, b) {
   b.registerService("upper", (packet, reply) => void reply(packet.text().toUpperCase()));
   await a.waitForService("upper");
   return (await a.request("upper", "grüße")).text();
+}
+
+async function trace({ Router, createChannelPair }, { inspect, inspectable }) {
+  const [a, b] = [new Router("a"), new Router("b")];
+  const [left, right] = createChannelPair();
+  a.addChannel(left);
+  b.addChannel(right);
+  inspectable(b);
+  b.registerService("ready", () => "");
+  await a.waitForService("ready");
+  const { hops } = await inspect(a).trace("b");
+  await Promise.all([a.close(), b.close()]);
+  return hops.map(({ address }) => address);
 }
 
 function routesInSimulation({ SimulatedNetwork }) {

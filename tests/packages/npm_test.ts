@@ -20,10 +20,13 @@ const RESULT = {
   tcp: "GRÜSSE",
   wire: 7,
   testing: [["b", 1, "b"], ["c", 2, "b"]],
+  inspect: ["a", "b"],
   error: "UnreachableError",
 };
 
-const ENTRIES = ["", "/net", "/wire", "/testing", "/channels"].map((path) => `@aln/mesh${path}`);
+const ENTRIES = ["", "/net", "/wire", "/testing", "/channels", "/inspect"].map((path) =>
+  `@aln/mesh${path}`
+);
 
 /** Who is to use it. */
 const users = [
@@ -81,7 +84,7 @@ describe(
       folder = await temporaryFolder();
       app = folder.path;
       const tarball = join(app, "mesh.tgz");
-      await deno("pack", "--no-source-maps", "--allow-dirty", "-o", tarball);
+      await deno("run", "-A", "tests/packages/pack.ts", "-o", tarball);
       await writeFile(join(app, "package.json"), '{ "private": true }');
       await succeed(app, "npm", "install", "--no-audit", "--no-fund", tarball);
       await copyFile(join(ROOT, "tests/packages/exercise.mjs"), join(app, "exercise.mjs"));
@@ -135,6 +138,19 @@ describe(
           assert.deepEqual(JSON.parse(stdout), RESULT);
         });
       }
+    }
+
+    for (const { title, args, runtime } of users) {
+      const there = "path" in runtime || `${title} is missing: ${runtime.missing}`;
+      test(...needing(there, `has a command that runs under ${title}`), async () => {
+        assert("path" in runtime);
+        const command = join(app, "node_modules/.bin/aln"); // A link to it, as npx follows it.
+        const { code, stdout, stderr } = await run(runtime.path, [...args, command, "--version"], {
+          cwd: app,
+        });
+        const { version } = JSON.parse(await readFile(installed("package.json"), "utf8"));
+        assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${version}\n`, stderr: "" });
+      });
     }
 
     const registry = typescript.code === 0 ||

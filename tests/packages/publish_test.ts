@@ -10,7 +10,7 @@ import { deno, ROOT, temporaryFolder, TIMEOUT } from "./support.ts";
 
 /** What may be published. */
 const PUBLISHED =
-  /^(LICENSE|README\.md|deno\.json|mod\.ts|src\/([a-z_]+\/)?([a-z0-9_]+\.ts|README\.md))$/;
+  /^(LICENSE|README\.md|deno\.json|mod\.ts|src\/([a-z_]+\/){0,2}([a-z0-9_]+\.ts|README\.md))$/;
 
 /** A configuration for programs in a page: no types of Deno, none of Node. */
 const PAGE = {
@@ -36,7 +36,7 @@ test("Everything that is exported is documented", { timeout: TIMEOUT }, async ()
   await deno("doc", "--lint", ...Object.values(config.exports));
 });
 
-for (const entry of [".", "./channels", "./net", "./testing", "./wire"] as const) {
+for (const entry of [".", "./channels", "./inspect", "./net", "./testing", "./wire"] as const) {
   test(`The source of "${entry}" needs no types but a page's`, { timeout: TIMEOUT }, async () => {
     await using folder = await temporaryFolder();
     const page = join(folder.path, "deno.json");

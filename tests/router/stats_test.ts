@@ -79,7 +79,7 @@ test("Router.stats() is a snapshot in plain JSON", { timeout: 10_000 }, async ()
     id: 1,
     address: "b",
     kind: "modern",
-    transport: "stream",
+    transport: "memory",
     cost: 1,
     uptime: Math.round(before + 15_000),
     roundTrip: channel!.roundTrip,

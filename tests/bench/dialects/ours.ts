@@ -11,6 +11,9 @@ import { encodeFrame, KissDecoder } from "../../../src/framing/kiss.ts";
 import { connected, type Dialect } from "./dialect.ts";
 import { DivertedSocket } from "./diverted_socket.ts";
 
+/** How long a relay may take to know a thousand sinks, in ms. */
+const PATIENCE = 30_000;
+
 /** What a router that is two hops away would allow: twice the distance, and 8. */
 const HOPS = 12;
 
@@ -32,7 +35,7 @@ export const dialect: Dialect = {
     const router = new Router(name);
     router.registerService("sink", () => {});
     router.addChannel(new TcpChannel(diverted as unknown as NodeSocketLike));
-    await router.waitForService("source");
+    await isKnown(router);
     diverted.divert(onBytes);
   },
   inspect(bytes) {
@@ -48,6 +51,13 @@ export const dialect: Dialect = {
     return seen;
   },
 };
+
+/** Resolves once a sink knows of the source, and the relay knows of its service. */
+export async function isKnown(router: Router): Promise<void> {
+  await router.waitForService("source");
+  await router.waitForService("known");
+  await router.request("known", "", { timeout: PATIENCE });
+}
 
 /** What a router would send: the trailer says how far it may go. */
 export function message(data: Uint8Array): Packet {

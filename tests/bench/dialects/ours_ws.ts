@@ -6,7 +6,7 @@
 
 import { Packet, Router } from "../../../mod.ts";
 import type { Dialect } from "./dialect.ts";
-import { message } from "./ours.ts";
+import { isKnown, message } from "./ours.ts";
 import { encodeClientMessage, RawWebSocketChannel, readMessages } from "./raw_websocket.ts";
 
 /** See {@linkcode Dialect}. */
@@ -23,7 +23,7 @@ export const dialect: Dialect = {
     const router = new Router(name);
     router.registerService("sink", () => {});
     router.addChannel(channel);
-    await router.waitForService("source");
+    await isKnown(router);
     channel.divert(onBytes);
   },
   inspect(bytes) {

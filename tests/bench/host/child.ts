@@ -52,7 +52,7 @@ export class Child {
 
   /** Starts a program; what it prints is an answer for each line, if it answers at all. */
   constructor(command: string, args: string[], onLine?: (line: string) => void) {
-    this.#name = [command.split("/").at(-1), ...args].join(" ");
+    this.#name = [command, args.at(-1)].map((path) => path?.split("/").at(-1)).join(" ");
     this.#process = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, NO_COLOR: "1" },

@@ -39,7 +39,14 @@ function send(): Promise<number> {
   lacking = got.length;
   const start = performance.now();
   source.write(message);
-  return new Promise((resolve) => onAll = () => resolve(performance.now() - start));
+  return new Promise((resolve, reject) => {
+    const give = () => reject(new Error(`${lacking} of ${got.length} have not got a message`));
+    const timer = setTimeout(give, BOUND);
+    onAll = () => {
+      clearTimeout(timer);
+      resolve(performance.now() - start);
+    };
+  });
 }
 
 obey({

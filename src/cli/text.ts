@@ -1,0 +1,78 @@
+/**
+ * What others say, for people to read: it must not steer the terminal, and may be no text at all.
+ *
+ * @module
+ */
+
+import { encodeBase64 } from "../wire/base64.ts";
+
+const strictDecoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * A text without characters that control a terminal, or turn its lines around.
+ *
+ * @param kept Those that may stay, such as `"\n"`.
+ */
+export function printable(text: string, kept: string = ""): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex -- Those are meant.
+    /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
+    (char) => kept.includes(char) ? char : "·",
+  );
+}
+
+/** The bytes as text; `null` if they are not UTF-8. */
+export function textOrNull(bytes: Uint8Array): string | null {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** A payload as a field of a JSON object: `text` if it is UTF-8, else `base64`. */
+export function payloadField(bytes: Uint8Array): { text: string } | { base64: string } {
+  const text = textOrNull(bytes);
+  return text === null ? { base64: encodeBase64(bytes) } : { text };
+}
+
+/** The beginning of a payload on one line: its text, or its bytes in hex. */
+export function preview(bytes: Uint8Array, most: number): string {
+  const text = textOrNull(bytes);
+  if (text === null) return `<${hex(bytes.subarray(0, most / 2))}>`;
+  const line = printable(text);
+  return line.length > most ? `${line.slice(0, most)}…` : line;
+}
+
+/** Bytes in hex. */
+export function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+/** Bytes as lines of sixteen: where, in hex, as text. */
+export function hexLines(bytes: Uint8Array): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const part = bytes.subarray(at, at + 16);
+    const text = Array.from(
+      part,
+      (byte) => byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·",
+    ).join("");
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${hex(part).padEnd(47)}  ${text}`);
+  }
+  return lines;
+}
+
+/** Rows as columns that line up. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, [...cell].length));
+  }
+  return rows.map((row) =>
+    row.map((cell, i) =>
+      i === row.length - 1 ? cell : cell + " ".repeat(widths[i]! - [...cell].length)
+    )
+      .join("  ").trimEnd()
+  );
+}
