@@ -89,6 +89,9 @@ export function dashboard(options: DashboardOptions = {}): DashboardPages {
   };
   return (request) => {
     const { pathname } = new URL(request.url);
+    if (`${pathname}/` === path) { // The page's own links are relative to its folder.
+      return Promise.resolve(new Response(null, { status: 308, headers: { location: path } }));
+    }
     if (!pathname.startsWith(path)) return null;
     const name = pathname.slice(path.length);
     const isModule = /^src\/[\w/]+\.[jt]s$/.test(name);

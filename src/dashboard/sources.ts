@@ -22,6 +22,11 @@ export interface PageModules {
   files: ReadonlyMap<string, PageFile>;
 }
 
+/** What is used of `node:fs`. */
+interface FileSystem {
+  promises: { readFile(url: URL, encoding: "utf8"): Promise<string> };
+}
+
 /** How many files are read at once. */
 const AT_ONCE = 16;
 
@@ -68,10 +73,8 @@ async function readText(url: URL): Promise<string> {
     if (response.ok) return await response.text();
     throw new TypeError(`Cannot read ${url}: ${response.status}`);
   }
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: "node:fs"): typeof import("node:fs") };
-  };
-  const fs = process?.getBuiltinModule?.("node:fs");
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  const fs = process?.getBuiltinModule?.("node:fs") as FileSystem | undefined;
   if (!fs) throw new TypeError(`Cannot read ${url}: that needs Deno, Bun, or Node 20.16 or newer`);
   return await fs.promises.readFile(url, "utf8");
 }

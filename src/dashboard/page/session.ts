@@ -6,7 +6,7 @@
 
 import { connectWebSocket } from "../../channel/websocket_channel.ts";
 import { inspect, type Inspector } from "../../inspect/inspector.ts";
-import type { LinksReport } from "../../inspect/reports.ts";
+import type { LinkReport, LinksReport } from "../../inspect/reports.ts";
 import { inspectable } from "../../inspect/services.ts";
 import { Dialer } from "../../router/dialer.ts";
 import type { RouterStats } from "../../router/stats.ts";
@@ -88,6 +88,8 @@ export class Session {
   readonly #listeners: Set<() => void> = new Set();
   #dialer: Dialer | null = null;
   #own: Report;
+  /** Our links at earlier times, the oldest first. */
+  readonly #past: { links: readonly LinkReport[]; at: number }[] = [];
   #seen: number = 0;
   #sampled: number = 0;
   #round: number = 0;
@@ -246,9 +248,12 @@ export class Session {
     this.samples.push(this.#seen - this.#sampled);
     this.#sampled = this.#seen;
     if (this.samples.length > SAMPLES) this.samples.shift();
-    const { channels } = this.router.stats();
-    const { links, at } = this.#own;
-    this.#own = { links: channels, at: Date.now(), before: { links, at } };
+    const { channels: links } = this.router.stats();
+    const at = Date.now();
+    // As long ago as the others were asked before: our questions come in bursts.
+    while (this.#past.length > 1 && this.#past[1]!.at <= at - this.#interval) this.#past.shift();
+    this.#own = { links, at, before: this.#past[0] ?? null };
+    this.#past.push({ links, at });
     this.#changed();
   }
 

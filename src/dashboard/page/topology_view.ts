@@ -13,9 +13,11 @@ import type { Session } from "./session.ts";
 /** More than this many routers are a table. */
 const MAX_DRAWN = 500;
 
-/** Up to how many links all are labelled, and up to how many nodes. */
+/** Up to how many links all are labelled. */
 const MAX_EDGE_LABELS = 24;
-const MAX_NODE_LABELS = 90;
+
+/** How much room a name takes, in pixels²: where there is less, only some are shown. */
+const NAME_AREA = 6_400;
 
 /** How much room there is around the picture, in pixels, and how far it can be magnified. */
 const MARGIN_X = 72;
@@ -352,7 +354,8 @@ export class TopologyView {
   /** Names stay legible when the picture is small, and do not shout when it is large. */
   #sizeText(): void {
     const small = this.#view.zoom < LEAST_SCALE;
-    this.#frame.classList.toggle("dense", small || this.#nodes.size > MAX_NODE_LABELS);
+    const full = this.#nodes.size > this.#width * this.#height / NAME_AREA;
+    this.#frame.classList.toggle("dense", small || full);
     const scale = Math.min(MOST_SCALE, Math.max(LEAST_SCALE, this.#view.zoom));
     if (Math.abs(scale / this.#scale - 1) < 0.08) return; // Not in every frame.
     this.#scale = scale;
