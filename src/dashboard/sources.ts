@@ -36,8 +36,17 @@ const ROOT = new URL("../../", import.meta.url);
 /** TypeScript here; JavaScript where the package was made for npm. */
 const EXTENSION = /\.\w+$/.exec(new URL(import.meta.url).pathname)?.[0] ?? ".ts";
 
-/** What a module imports at its start; types alone are gone by then, and what it may import later stays. */
-const IMPORTS = /^\s*(?:import|export)\b[^;"'()]*?(?:\bfrom\s*)?["'](\.\.?\/[^"']+)["']/gm;
+/**
+ * The beginning of an import that is made when a module is loaded. A comment may end before it in its
+ * line.
+ */
+const IMPORT =
+  /(?:^|\*\/|;)[ \t]*(?:import|export)\b(?:[\s\w*{},$]*?\bfrom)?\s*["'](\.\.?\/[^"']+)["']/gm;
+
+/** The relative specifiers of what a module of JavaScript imports at once, not later by `import()`. */
+export function importsOf(code: string): string[] {
+  return [...code.matchAll(IMPORT)].map(([, specifier]) => specifier!);
+}
 
 /** Reads the page's modules: the first one, and all that it leads to. Nothing else can be asked for. */
 export async function readPageModules(): Promise<PageModules> {
@@ -52,8 +61,8 @@ export async function readPageModules(): Promise<PageModules> {
           const source = await readText(new URL(path, ROOT));
           const text = path.endsWith(".ts") ? stripTypes(source) : source;
           files.get(path)!.text = text;
-          for (const [, specifier] of text.matchAll(IMPORTS)) {
-            const target = new URL(specifier!, new URL(path, ROOT)).href.slice(ROOT.href.length);
+          for (const specifier of importsOf(text)) {
+            const target = new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length);
             if (files.has(target)) continue;
             files.set(target, { text: "" });
             found.push(target);
@@ -77,4 +86,12 @@ async function readText(url: URL): Promise<string> {
   const fs = process?.getBuiltinModule?.("node:fs") as FileSystem | undefined;
   if (!fs) throw new TypeError(`Cannot read ${url}: that needs Deno, Bun, or Node 20.16 or newer`);
   return await fs.promises.readFile(url, "utf8");
+}
+
+/**
+ * The page's first module, which only a page can run. Nobody calls this: it makes the page a part of
+ * whatever is built from here, such as the package for npm.
+ */
+export function pageModule(): Promise<typeof import("./page/app.ts")> {
+  return import("./page/app.ts");
 }
