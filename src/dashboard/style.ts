@@ -185,7 +185,7 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .node:is(:hover, .selected) .name { font-weight: 600; }
 .node:focus-visible .halo, .node.selected .halo { fill: color-mix(in srgb, var(--accent) 14%, transparent); }
 .node:focus-visible .halo { stroke: var(--accent); stroke-width: 2; }
-.dense .node:not(.self, .near, .selected, :hover, :focus-visible) .name { display: none; }
+.dense .node:not(.self, .near, .landmark, .selected, :hover, :focus-visible) .name { display: none; }
 .map-tools { position: absolute; inset-block-end: 12px; inset-inline-end: 12px; display: flex;
   border: 1px solid var(--strong-line); border-radius: 6px; overflow: hidden; background: var(--raised); }
 .map-tools button { border: 0; border-radius: 0; min-width: 32px; padding: 0 8px; }

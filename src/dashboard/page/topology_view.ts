@@ -16,8 +16,9 @@ const MAX_DRAWN = 500;
 /** Up to how many links all are labelled. */
 const MAX_EDGE_LABELS = 24;
 
-/** How much room a name takes, in pixels²: where there is less, only some are shown. */
+/** How much room a name takes, in pixels²: where there is less, only those with the most links have one. */
 const NAME_AREA = 6_400;
+const MAX_LANDMARKS = 8;
 
 /** How much room there is around the picture, in pixels, and how far it can be magnified. */
 const MARGIN_X = 72;
@@ -184,6 +185,12 @@ export class TopologyView {
       this.#edges.delete(key);
     }
     for (const edge of edges) this.#showEdge(edge);
+    const degree = (address: string) => this.#layout.bodies.get(address)?.degree ?? 0;
+    const most = nodes.map(({ address }) => degree(address)).sort((x, y) => y - x);
+    const least = Math.max(3, most[MAX_LANDMARKS - 1] ?? 0);
+    for (const [address, { group }] of this.#nodes) {
+      group.classList.toggle("landmark", degree(address) > least);
+    }
     this.#frame.classList.toggle("many-links", edges.length > MAX_EDGE_LABELS);
     this.#mark();
     if (changed) this.#move();
