@@ -71,8 +71,8 @@ const MIN_GZIP = 1_024;
  * const listener = await listen("ws://127.0.0.1:0", hub, {
  *   respond: (request) => pages(request) ?? new Response("Not found", { status: 404 }),
  * });
- * const response = await fetch(listener.url.replace("ws:", "http:"));
- * assert.match(await response.text(), /<title>ALN mesh<\/title>/);
+ * const { href } = new URL("dashboard.css", listener.url.replace("ws:", "http:"));
+ * assert.match(await (await fetch(href)).text(), /prefers-color-scheme: dark/);
  * await listener.close();
  * await hub.close();
  * ```
