@@ -224,7 +224,7 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .instance { padding-inline-start: 28px; display: grid; grid-template-columns: minmax(0, 1fr) 72px 44px 52px; }
 .instance .number { text-align: end; }
 .instance[aria-pressed="true"] { background: var(--tint); }
-.columns-head { display: grid; grid-template-columns: minmax(0, 1fr) 72px 44px 52px; gap: 8px; padding: 6px 16px;
+.columns-head { position: sticky; top: 0; z-index: 1; background: var(--surface); display: grid; grid-template-columns: minmax(0, 1fr) 72px 44px 52px; gap: 8px; padding: 6px 16px;
   font-size: 12px; line-height: 16px; color: var(--dim); border-bottom: 1px solid var(--line); }
 .columns-head :last-child { text-align: end; }
 #services-empty:not([hidden]) + .columns-head { display: none; }

@@ -30,6 +30,14 @@ const LENGTH = 104;
 const REPULSION = 21_000;
 const REACH = 520;
 
+/** How near a link may come to a node that is not one of its ends, in pixels, and how strongly it keeps off. */
+const CLEARANCE = 40;
+const REPULSE = 0.35;
+
+/** Above this heat nodes may pass through links, which is how they untangle; with more nodes, always. */
+const UNTANGLING = 0.4;
+const MAX_CLEARED = 300;
+
 /** How much of its way to the middle a node is pulled in a step. */
 const GRAVITY = 0.009;
 
@@ -54,6 +62,7 @@ const GOLDEN_ANGLE = 2.399963;
 export class Layout {
   readonly #bodies: Map<string, Body> = new Map();
   #links: [Body, Body][] = [];
+  #neighbours: Map<string, Set<string>> = new Map();
   #heat: number = 0;
   #born: number = 0;
   #shape: string = "";
@@ -87,20 +96,31 @@ export class Layout {
       this.#bodies.delete(name);
       changed++;
     }
-    const neighbours = new Map<string, string[]>();
+    const neighbours = new Map<string, Set<string>>();
     for (const [a, b] of links) {
       for (const [from, to] of [[a, b], [b, a]] as const) {
-        const list = neighbours.get(from);
-        if (list) list.push(to);
-        else neighbours.set(from, [to]);
+        const set = neighbours.get(from);
+        if (set) set.add(to);
+        else neighbours.set(from, new Set([to]));
       }
     }
+    const placed = new Set<string>();
     for (const name of names) {
-      if (this.#bodies.has(name)) continue;
-      const near = neighbours.get(name)?.map((it) => this.#bodies.get(it)).find(Boolean);
-      this.#bodies.set(name, this.#birth(near));
+      const body = this.#bodies.get(name);
+      const around = [...neighbours.get(name) ?? []];
+      const parent = around.find((it) => placed.has(it));
+      placed.add(name);
+      // One whose neighbours are all others than before would have to find its way through the crowd.
+      const last = this.#neighbours.get(name);
+      const moves = parent !== undefined && last !== undefined &&
+        !around.some((it) => last.has(it));
+      if (body && (!moves || body.held)) continue;
+      this.#bodies.delete(name);
+      const near = parent ?? around.find((it) => this.#bodies.has(it));
+      this.#bodies.set(name, this.#birth(near === undefined ? undefined : this.#bodies.get(near)));
       changed++;
     }
+    this.#neighbours = neighbours;
     this.#links = [];
     for (const body of this.#bodies.values()) body.degree = 0;
     for (const [a, b] of links) {
@@ -176,6 +196,7 @@ export class Layout {
       b.vx -= dx * pull;
       b.vy -= dy * pull;
     }
+    if (heat < UNTANGLING && bodies.length <= MAX_CLEARED) this.#clearLinks(bodies, heat);
     for (const body of bodies) {
       if (body.held) {
         body.vx = body.vy = 0;
@@ -190,6 +211,34 @@ export class Layout {
     }
     this.#heat = heat * COOLING;
     return this.moving;
+  }
+
+  /** Pushes nodes off links that are not theirs: else they would seem to be linked. */
+  #clearLinks(bodies: readonly Body[], heat: number): void {
+    for (const [a, b] of this.#links) {
+      const dx = b.x - a.x;
+      const dy = b.y - a.y;
+      const square = dx * dx + dy * dy;
+      if (square < 1) continue;
+      for (const body of bodies) {
+        if (body === a || body === b) continue;
+        const share = ((body.x - a.x) * dx + (body.y - a.y) * dy) / square;
+        if (share < 0.05 || share > 0.95) continue;
+        const x = body.x - a.x - share * dx;
+        const y = body.y - a.y - share * dy;
+        if (x * x + y * y > CLEARANCE * CLEARANCE) continue;
+        const distance = Math.sqrt(x * x + y * y);
+        const side = distance < 0.1 ? Math.sqrt(square) : distance;
+        const push = heat * REPULSE * (CLEARANCE - distance) / side;
+        const [px, py] = distance < 0.1 ? [-dy * push, dx * push] : [x * push, y * push];
+        body.vx += px;
+        body.vy += py;
+        a.vx -= px * (1 - share);
+        a.vy -= py * (1 - share);
+        b.vx -= px * share;
+        b.vy -= py * share;
+      }
+    }
   }
 
   #birth(near: Body | undefined): Body {
