@@ -46,9 +46,9 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   #bytes: number = 0;
   #dataBytes: number = 0;
   /** Taken, and not released. */
-  #taken: Segment[] = [];
+  #taken: Segment[] | null = null;
   /** Released, and to be used again: one is filled while another is on its way. */
-  readonly #spares: Bytes[] = [];
+  #spares: Bytes[] | null = null;
   /** For the next segment. */
   #capacity: number = MIN_SEGMENT;
 
@@ -146,7 +146,7 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
       this.#dataBytes -= size;
       this.#sizes?.drop(frames);
     }
-    this.#taken.push(segment);
+    (this.#taken ??= []).push(segment);
     this.#capacity = Math.max(MIN_SEGMENT, Math.min(bytes.length, MAX_SEGMENT));
     return {
       unit: size === bytes.length ? bytes : bytes.subarray(start, end),
@@ -158,13 +158,14 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   /** Says that so many bytes have left: those of the segment that was taken first. */
   release(size: number): void {
     this.#bytes -= size;
-    const segment = size > 0 ? this.#taken.shift() : undefined;
+    const segment = size > 0 ? this.#taken?.shift() : undefined;
     if (segment === undefined) return;
-    if (segment.end - segment.start !== size) this.#taken = []; // It is not clear which has left.
+    if (segment.end - segment.start !== size) this.#taken = null; // It is not clear which has left.
     else if (
-      this.reuses && segment.bytes.length <= MAX_SEGMENT && this.#spares.length < MAX_SPARES
+      this.reuses && segment.bytes.length <= MAX_SEGMENT &&
+      (this.#spares?.length ?? 0) < MAX_SPARES
     ) {
-      this.#spares.push(segment.bytes);
+      (this.#spares ??= []).push(segment.bytes);
     }
   }
 
@@ -191,8 +192,8 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
   shrink(): void {
     this.#capacity = MIN_SEGMENT;
     this.room.bytes = IN_PLACE;
-    if (this.#taken.length === 0) this.#taken = [];
-    this.#spares.length = 0;
+    if (this.#taken?.length === 0) this.#taken = null;
+    this.#spares = null;
     for (const lane of [this.#control, this.#data]) if (isEmpty(lane)) lane.length = 0;
   }
 
@@ -215,7 +216,7 @@ export class ByteQueue implements OutgoingQueue<Bytes> {
 
   #allocate(size: number): Bytes {
     let capacity = this.#capacity;
-    for (let spare; (spare = this.#spares.pop()) !== undefined;) {
+    for (let spare; (spare = this.#spares?.pop()) !== undefined;) {
       if (spare.length >= size && spare.length >= capacity) return spare;
     }
     while (capacity < size && capacity < MAX_SEGMENT) capacity *= 2;

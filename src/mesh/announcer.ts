@@ -100,7 +100,7 @@ export class Announcer {
     const lost = !tellable && destination.selected !== neighbour;
     const urgent = lost || why === "answer" || (before === 0 && (note & RETRACTED) !== 0);
     if (tellable && !urgent && !forced && this.#isNoisy(destination, now)) return;
-    if ((note & DIRTY) === 0) neighbour.dirty.push(destination);
+    if ((note & DIRTY) === 0) (neighbour.dirty ??= []).push(destination);
     told.setNote(id, note | DIRTY | (forced ? FORCED : 0));
     this.#schedule(neighbour, urgent, now);
   }
@@ -138,13 +138,13 @@ export class Announcer {
 
   /** Sends a request for a fresher route. */
   request(neighbour: Neighbour, request: SequenceRequest, now: number): void {
-    neighbour.dueRequests.push(request);
+    (neighbour.dueRequests ??= []).push(request);
     this.#schedule(neighbour, true, now);
   }
 
   /** Sends something short. */
   signal(neighbour: Neighbour, signal: Signal, now: number): void {
-    neighbour.dueSignals.push(signal);
+    (neighbour.dueSignals ??= []).push(signal);
     this.#schedule(neighbour, true, now);
   }
 
@@ -185,7 +185,7 @@ export class Announcer {
 
   /** Says goodbye at once. */
   leave(neighbour: Neighbour, now: number): void {
-    neighbour.dueSignals.push({ kind: "bye", reason: 0 });
+    (neighbour.dueSignals ??= []).push({ kind: "bye", reason: 0 });
     this.#flush(neighbour, now);
   }
 
@@ -254,22 +254,22 @@ export class Announcer {
     const { maxFrame } = neighbour;
     this.#writer = maxFrame === MAX_LINK_FRAME ? this.#large : new LinkFrameWriter(maxFrame);
     this.#pace(neighbour, now);
-    const due = neighbour.dirty;
-    const rest = due.length > MAX_BATCH ? due.splice(MAX_BATCH) : [];
+    const due = neighbour.dirty ?? [];
+    const rest = due.length > MAX_BATCH ? due.splice(MAX_BATCH) : null;
     neighbour.dirty = rest;
     for (const destination of due) this.#writeRoute(neighbour, destination, now);
-    for (const request of neighbour.dueRequests) this.#writeRequest(neighbour, request);
+    for (const request of neighbour.dueRequests ?? []) this.#writeRequest(neighbour, request);
     for (const record of neighbour.dueServices ?? []) this.#writeService(neighbour, record);
     // What sums up all that was told has to wait until it is.
-    const early = rest.length > 0 ? neighbour.dueSignals.filter(sumsUp) : [];
-    for (const signal of neighbour.dueSignals) {
+    const signals = neighbour.dueSignals ?? [];
+    const early = rest !== null ? signals.filter(sumsUp) : [];
+    for (const signal of signals) {
       if (!early.includes(signal)) this.#writeSignal(neighbour, signal);
     }
-    neighbour.dueRequests = [];
-    neighbour.dueServices = null;
-    neighbour.dueSignals = early;
+    neighbour.dueRequests = neighbour.dueServices = null;
+    neighbour.dueSignals = early.length > 0 ? early : null;
     if (!this.#writer.empty) this.#send(neighbour);
-    if (rest.length > 0) this.#schedule(neighbour, false, now);
+    if (rest !== null) this.#schedule(neighbour, false, now);
   }
 
   #writeRoute(neighbour: Neighbour, destination: Destination, now: number): void {

@@ -9,6 +9,7 @@
 import { ChannelError, UnreachableError } from "../errors.ts";
 import { compact } from "../wire/bytes.ts";
 import { Packet } from "../wire/packet.ts";
+import type { Trailer } from "../wire/trailer.ts";
 import type { Core } from "./core.ts";
 import type { DropReason } from "./drop_reason.ts";
 import { isRevealing } from "./reserved.ts";
@@ -28,6 +29,11 @@ const HELD_OVERHEAD = 64;
 
 /** The highest hop limit there is. */
 const MAX_HOPS = 255;
+
+/** Trailers with a hop limit alone: the same for all packets, for they are never changed. */
+const HOP_LIMITS: readonly Trailer[] = Array.from({ length: MAX_HOPS + 1 }, (_, hops) => {
+  return { hops, instance: 0, counter: 0 };
+});
 
 /** A packet that waits. */
 interface Held {
@@ -201,7 +207,7 @@ export class DataPlane {
       : Math.min(MAX_HOPS, 2 * cost + 8);
     if (trailer !== null && trailer.counter !== 0) return { ...trailer, hops };
     // Where others speak for the destination, they may disagree, and packets go round.
-    if (!isProxied(origin)) return { hops, instance: 0, counter: 0 };
+    if (!isProxied(origin)) return HOP_LIMITS[hops]!;
     this.#counter = (this.#counter + 1) >>> 0 || 1;
     return { hops, instance: this.#core.identity.proxyOrigin >>> 0, counter: this.#counter };
   }

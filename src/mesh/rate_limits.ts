@@ -53,10 +53,9 @@ const FLOOD_TIME = 10_000;
 const WINDOW = 1_000;
 
 /** How much may come of one kind, and how much does. */
-export class Meter {
+export class Meter extends Budget {
   /** How many may come in a second for long. */
   readonly limit: number;
-  readonly #budget: Budget;
   /** What has come since then, in ms. */
   #count: number = 0;
   #since: number;
@@ -69,8 +68,8 @@ export class Meter {
    * @param burst How many may come at once.
    */
   constructor(limit: number, burst: number, now: number) {
+    super(burst, limit, now);
     this.limit = limit;
-    this.#budget = new Budget(burst, limit, now);
     this.#since = this.#calmUntil = now;
   }
 
@@ -86,13 +85,13 @@ export class Meter {
   }
 
   /** Pays for one thing. False if there have been too many. */
-  spend(now: number): boolean {
-    return this.limit === Infinity || this.#budget.spend(now);
+  override spend(now: number): boolean {
+    return this.limit === Infinity || super.spend(now);
   }
 
   /** Whether so many could be paid for now. */
   affords(count: number, now: number): boolean {
-    return this.limit === Infinity || this.#budget.left(now) >= count;
+    return this.limit === Infinity || this.left(now) >= count;
   }
 }
 

@@ -262,14 +262,16 @@ export class Neighbour {
   /** Number of the last ping. */
   pingToken: number = 0;
 
+  // What is due to it; null if nothing is, as of most neighbours at most times.
+
   /** Destinations whose news are due to it. */
-  dirty: Destination[] = [];
+  dirty: Destination[] | null = null;
   /** Services whose news are due to it. */
   dueServices: Set<ServiceRecord> | null = null;
   /** Requests that are due to it. */
-  dueRequests: SequenceRequest[] = [];
+  dueRequests: SequenceRequest[] | null = null;
   /** What else is due to it: written into the next frame. */
-  dueSignals: Signal[] = [];
+  dueSignals: Signal[] | null = null;
   /** When the next frame goes out, in ms; `Infinity` if nothing is due. */
   flushAt: number = Infinity;
   /** When the last one did, in ms. */
@@ -386,9 +388,7 @@ export class Neighbour {
   forget(): void {
     this.offers.clearAll();
     this.told.clearAll();
-    this.dirty = [];
-    this.dueRequests = [];
-    this.dueSignals = [];
+    this.dirty = this.dueRequests = this.dueSignals = null;
     this.serviceCount = 0;
     this.stale = this.audit = null;
     this.dueServices = this.staleServices = null;

@@ -75,7 +75,11 @@ export class Packet implements PacketFields {
   typ: number;
   /** What it carries for the neighbour alone; `null` is absent. Routers set it. */
   trailer: Trailer | null;
-  #data: Uint8Array = NO_BYTES;
+  /** `null` while it is only known where it stands. */
+  #data: Uint8Array | null = NO_BYTES;
+  #source: Uint8Array = NO_BYTES;
+  #start: number = 0;
+  #size: number = 0;
 
   /**
    * Constructs a new instance.
@@ -100,17 +104,37 @@ export class Packet implements PacketFields {
 
   /** Payload; no bytes when absent. Borrowed from whatever it was set from. */
   get data(): Uint8Array {
-    return this.#data;
+    return this.#data ??= this.#borrowed();
   }
 
   /** Sets the payload: bytes are borrowed, strings become UTF-8, `null` is absent. */
   set data(value: PacketData | null) {
     this.#data = toBytes(value);
+    this.#source = NO_BYTES;
+  }
+
+  /**
+   * Sets the payload to part of these bytes, of which a view is made when it is asked for.
+   *
+   * @internal
+   */
+  borrow(source: Uint8Array, start: number, size: number): void {
+    this.#data = null;
+    this.#source = source;
+    this.#start = start;
+    this.#size = size;
+  }
+
+  #borrowed(): Uint8Array {
+    // Not subarray(): a Node Buffer's is a Buffer, whose slice() shares its bytes.
+    const { buffer, byteOffset } = this.#source;
+    this.#source = NO_BYTES;
+    return new Uint8Array(buffer, byteOffset + this.#start, this.#size);
   }
 
   /** The payload as text. Bytes that are not UTF-8 become U+FFFD. */
   text(): string {
-    return lenientDecoder.decode(this.#data);
+    return lenientDecoder.decode(this.data);
   }
 
   /**
@@ -144,7 +168,7 @@ export class Packet implements PacketFields {
   /** A packet with the same fields and data of its own. */
   copy(): Packet {
     const copy = new Packet(this);
-    copy.#data = new Uint8Array(this.#data); // Not slice(): a Node Buffer's shares its bytes.
+    copy.#data = new Uint8Array(this.data); // Not slice(): a Node Buffer's shares its bytes.
     return copy;
   }
 

@@ -250,6 +250,11 @@ const CONTROL_WORDS: Uint16Array = Uint16Array.from({ length: 2_048 }, (_, flags
 /** The names read last. */
 const NAMES = new NameCache();
 
+/** What can be told where a payload stands. */
+interface PayloadBorrower {
+  borrow(source: Uint8Array, start: number, size: number): void;
+}
+
 /**
  * Reads a packet that is sound, fits its bytes exactly (a trailer included) and makes no trouble of
  * any other kind; for all others there is {@linkcode parsePacket}.
@@ -259,7 +264,7 @@ const NAMES = new NameCache();
  * @param end Where it ends.
  */
 export function readSoundPacket(
-  packet: PacketFields,
+  packet: PacketFields & PayloadBorrower,
   bytes: Uint8Array,
   start: number,
   end: number,
@@ -318,8 +323,7 @@ export function readSoundPacket(
     const size = uint16At(bytes, at);
     at += 2;
     if (at + size > end) return false;
-    // Not subarray(): a Node Buffer's is a Buffer, whose slice() shares its bytes.
-    if (size > 0) packet.data = new Uint8Array(bytes.buffer, bytes.byteOffset + at, size);
+    if (size > 0) packet.borrow(bytes, at, size);
     at += size;
   }
   if (flags & FLAG.crc) {

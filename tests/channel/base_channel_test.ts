@@ -144,6 +144,20 @@ test("BaseChannel.onPacket is given first what came before it was set, in order"
   assert.deepEqual(heard, ["1", "2", "3", "4"]);
 });
 
+test("BaseChannel.closed says why, whether it is asked for before or only when all is over", {
+  timeout: 10_000,
+}, async () => {
+  const reason = new Error("gone");
+  const early = new StuckChannel();
+  const { closed } = early;
+  early.close(reason);
+  assert.deepEqual([await closed, await early.closed], [reason, reason]);
+  const late = new StuckChannel();
+  late.close(reason);
+  await turn();
+  assert.equal(await late.closed, reason);
+});
+
 test("BaseChannel.onPacket is given what came before it was set, though the peer has closed", {
   timeout: 10_000,
 }, async () => {

@@ -262,3 +262,18 @@ test("ByteQueue does what a plain list of frames does, whatever is asked of it",
     }
   }
 });
+
+test("ByteQueue.shrink() lets go of all memory for frames, unless some wait", () => {
+  const queue = new ByteQueue(1_000, false);
+  queue.reuses = true;
+  for (const control of [false, true]) {
+    put(queue, of(1, 2), control);
+    drain(queue);
+  }
+  assert(queue.room.bytes.length > 0);
+  queue.shrink();
+  assert.equal(queue.room.bytes.length, 0);
+  put(queue, of(3), false);
+  queue.shrink();
+  assert.deepEqual(drain(queue), [["03", 1]]);
+});

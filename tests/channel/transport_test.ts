@@ -221,3 +221,30 @@ test(
     }
   },
 );
+
+test("A StreamChannel finds its frames, though one of them has another channel look for its own", {
+  timeout: 10_000,
+}, () => {
+  const frames = (name: string, count: number) =>
+    concat(Array.from({ length: count }, (_, i) => {
+      return encodeFrame(new Packet({ dst: `${name}${i}`, data: name.repeat(i) }).toBinary());
+    }));
+  const seen: string[] = [];
+  const carrier = (then: () => void) => ({
+    carry: () => (then(), false),
+    learn: (_chunk: Uint8Array, _start: number, packet: Packet) => void seen.push(packet.dst),
+    carried() {},
+  });
+  const [outer, inner] = [open(), open()];
+  for (const { channel } of [outer, inner]) channel.onPacket = () => {};
+  inner.channel.carrier = carrier(() => {});
+  let nested = false;
+  outer.channel.carrier = carrier(() => {
+    if (nested) return;
+    nested = true;
+    inner.transport.sink.receive(frames("in", 40));
+  });
+  outer.transport.sink.receive(frames("o", 20));
+  const names = (name: string, count: number) => Array.from({ length: count }, (_, i) => name + i);
+  assert.deepEqual(seen, [...names("in", 40), ...names("o", 20)]);
+});

@@ -40,6 +40,23 @@ const ways = (me: Script): string[] => me.routes().map((route) => route.split(" 
 
 // ── filters ─────────────────────────────────────────────────────────────────
 
+test("A policy holds for a link as it was when it came up, whatever becomes of its lists", () => {
+  const me = new Script();
+  const names = ["g", "h", "i", "lamp"];
+  const policy: LinkPolicy = { advertises: names };
+  const tell = (link: number, name: string) => me.tell(link, (frame) => frame.route(name, 2, 1, X));
+  me.join(1, "g", {}, { policy });
+  me.join(2, "h", {}, { policy: { advertises: [...names] } });
+  names[3] = "door";
+  me.join(3, "i", {}, { policy });
+  for (const link of [1, 2]) tell(link, "door");
+  tell(3, "lamp");
+  assert.deepEqual(ways(me), ["g", "h", "i"]);
+  tell(3, "door");
+  tell(2, "lamp");
+  assert.deepEqual(ways(me), ["door", "g", "h", "i", "lamp"]);
+});
+
 test("A filter is a list of names, of which some end in *, or a function; one that throws has said no", () => {
   const told = (advertises: LinkPolicy["advertises"]): string[] => {
     const me = new Script();

@@ -11,11 +11,11 @@ import { Credits } from "./credits.ts";
 import { payload } from "./payload.ts";
 
 /** Bytes on their way, about, and messages: less than any relay and any client may hold. */
-const WINDOW_BYTES = 1 << 18;
-const WINDOW_MESSAGES = 2_048;
+const WINDOW_BYTES = 1 << 19;
+const WINDOW_MESSAGES = 8_192;
 
 /** Portions in a window. */
-const PORTIONS = 8;
+const PORTIONS = 32;
 
 const credits = new Credits();
 let client: Client;
