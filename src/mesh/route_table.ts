@@ -138,7 +138,7 @@ export class RouteTable {
     }
     const isFirst = offers && list.length === 0;
     if (offers && list.length < FEW) { // A list that grows makes room for many.
-      destination.offers = [...list.slice(0, at), neighbour, ...list.slice(at)];
+      destination.offers = list.slice(0, at).concat(neighbour, list.slice(at));
     } else if (offers) list.splice(at, 0, neighbour);
     else list.splice(at, 1);
     if (destination === this.self) return;
