@@ -95,7 +95,7 @@ function pair(a: Router, b: Router): void {
   b.addChannel(far);
 }
 
-/** A hub with so many routers around it, in tens. */
+/** So many routers, a hub among them, which is not returned: a tree, each with six below it. */
 function crowd(hub: Router, size: number): Router[] {
   const routers = [hub];
   for (let i = 1; i < size; i++) {
@@ -413,6 +413,13 @@ describe(skip ? `dashboard (skipped: ${skip})` : "dashboard", () => {
         await page.evaluate("new Promise((resolve) => setTimeout(resolve, 100))");
       }
       assert.equal(await page.evaluate<number>("requested"), requested);
+      // Who prefers less motion sees none: no frame is asked for. The page that was left has gone.
+      const features = [{ name: "prefers-reduced-motion", value: "reduce" }];
+      await page.send("Emulation.setEmulatedMedia", { features });
+      await page.navigate(`${hub.page}?name=still`);
+      await page.until(`document.querySelectorAll("#map .node").length === 200`);
+      await page.until(`!document.getElementById("map").classList.contains("moving")`);
+      assert.equal(await page.evaluate("requested"), 0);
       assert.deepEqual(complaints(page), []);
       await page.close();
     },

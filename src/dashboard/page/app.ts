@@ -76,6 +76,11 @@ find("map-out", HTMLElement).addEventListener("click", () => topology.zoom(1 / 1
 find("retry", HTMLElement).addEventListener("click", () => session.retry());
 
 session.subscribe(update);
+// A browser may keep a page that was left, and its connection with it, to show it again.
+addEventListener("pagehide", () => session.leave());
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
 setInterval(() => topology.pulse(), PULSE_EVERY);
 openTab(narrow.matches ? "map" : "services");
 connect();

@@ -183,6 +183,12 @@ export class Session {
     });
   }
 
+  /** Leaves the mesh. There is no way back but to load the page again. */
+  leave(): void {
+    void this.#dialer?.close(); // At once: whoever is left behind need not find out by himself.
+    void this.router.close();
+  }
+
   /** Tries to connect at once, rather than after a pause. */
   retry(): void {
     if (this.state === "lost") this.connect(this.url);
