@@ -12,6 +12,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Router } from "../mod.ts";
+import { inspectable } from "../src/inspect/mod.ts";
 import { dial, listen, type UrlListener } from "../src/runtime/net.ts";
 import { printable } from "./printable.ts";
 import { readProjectFile, serveFile } from "./static_files.ts";
@@ -44,6 +45,7 @@ router.registerService("log", (packet, reply) => {
   say("log", `${packet.src || "?"}: ${packet.text()}`);
   if (packet.ctx !== 0) reply("logged"); // Whoever calls it waits for an answer.
 });
+inspectable(router); // For `aln trace`, `aln top` and their like.
 
 // ── one line per event ──────────────────────────────────────────────────────
 
