@@ -1,6 +1,6 @@
 /**
  * A mesh server: routers connect to it over TCP, browsers and others over WebSocket. On the same
- * HTTP port is a page that shows the mesh, and joins it.
+ * HTTP port is a page that shows the mesh, and joins it; and, at `/dashboard/`, the dashboard.
  *
  *     deno task start --tcp 8001 --http 8080 --address hub --join tcp+aln://other-host:8001
  *     bun run examples/server.ts --address hub
@@ -12,6 +12,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { Router } from "../mod.ts";
+import { dashboard } from "../src/dashboard/mod.ts";
 import { inspectable } from "../src/inspect/mod.ts";
 import { dial, listen, type UrlListener } from "../src/runtime/net.ts";
 import { printable } from "./printable.ts";
@@ -32,6 +33,7 @@ const RETRY_MOST = 10_000; // ms
 
 const options = readArguments();
 const { router } = options;
+const pages = dashboard({ path: "/dashboard/" });
 let stopping = false;
 
 // ── services ────────────────────────────────────────────────────────────────
@@ -45,7 +47,8 @@ router.registerService("log", (packet, reply) => {
   say("log", `${packet.src || "?"}: ${packet.text()}`);
   if (packet.ctx !== 0) reply("logged"); // Whoever calls it waits for an answer.
 });
-inspectable(router); // For `aln trace`, `aln top` and their like.
+
+inspectable(router); // The dashboard, and whoever else asks, may know its links.
 
 // ── one line per event ──────────────────────────────────────────────────────
 
@@ -109,6 +112,8 @@ function reason(error: unknown): string {
 async function respond(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   try {
+    const shown = await pages(request);
+    if (shown) return shown;
     if (pathname !== "/") return await serveFile(pathname);
     const headers = { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" };
     return new Response(await page(), { headers });

@@ -24,7 +24,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   router: ["errors", "wire", "mesh", "call", "channel"],
   runtime: ["errors", "wire", "channel"],
   inspect: ["errors", "wire", "mesh", "channel", "router"],
-  cli: ["errors", "wire", "framing", "mesh", "call", "channel", "router", "runtime", "inspect"],
+  dashboard: ["errors", "wire", "mesh", "channel", "router", "inspect"],
+  cli: [
+    ...["errors", "wire", "framing", "mesh", "call", "channel", "router", "runtime", "inspect"],
+    "dashboard",
+  ],
   testing: ["errors", "wire", "framing", "mesh", "call", "channel", "router"],
   // The public entry "./wire" stands for two layers: bytes to frames to packets.
   "wire/mod.ts": ["errors", "framing"],
@@ -46,6 +50,7 @@ const BANNED: Record<string, string[]> = {
   router: ["console"],
   runtime: ["console"],
   inspect: ["console"],
+  dashboard: ["console"],
   cli: ["console"],
   testing: ["console"],
 };

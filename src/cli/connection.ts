@@ -6,6 +6,7 @@
 
 import { inspectable } from "../inspect/mod.ts";
 import { type ConnectOptions, dial, type Dialer, discover } from "../runtime/net.ts";
+import type { ChannelEvent } from "../router/events.ts";
 import { Router, type RouterOptions } from "../router/router.ts";
 import { hintFor, isTimeout, reasonOf, UnconnectedError, UsageError } from "./exit.ts";
 import { environment, platform } from "./platform.ts";
@@ -139,17 +140,28 @@ async function heard(
   const done = out.progress("Waiting for a word from the router");
   const told = new AbortController();
   const tell = () => told.abort();
+  let reason: unknown;
+  const onChannel = (event: ChannelEvent) => {
+    if (event.open || router.stats().channels.length > 0) return;
+    reason = event.reason ?? "the connection was closed";
+    tell();
+  };
   router.addEventListener("route", tell);
+  router.addEventListener("channel", onChannel);
   try {
     if (router.routes().length === 0) {
       await settled(router, timeLeft(), AbortSignal.any([signal, told.signal]));
     }
   } finally {
     router.removeEventListener("route", tell);
+    router.removeEventListener("channel", onChannel as (event: Event) => void);
     done();
   }
   signal.throwIfAborted();
   if (router.routes().length > 0) return;
+  if (reason !== undefined) {
+    throw new UnconnectedError(`Cannot join the mesh: ${reasonOf(reason)}`, hintFor(reason));
+  }
   throw new UnconnectedError(
     "Cannot join the mesh: what we are connected to does not say who it is",
     "is it a router that listens there, and for URLs of this kind?",

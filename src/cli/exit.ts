@@ -101,7 +101,10 @@ const HINTS: [pattern: RegExp, hint: string][] = [
   [/^EADDRNOTAVAIL$|AddrNotAvailable/, "this machine has no such address: use 0.0.0.0 for all"],
   [/^ETIMEDOUT$|^EHOSTUNREACH$|^ENETUNREACH$/, "no answer from there: is a firewall in between?"],
   [/^ENOENT$/, "there is no such file"],
-  [/WebSocket open/, "nobody takes WebSockets there: is it running, and is the URL right?"],
+  [
+    /WebSocket open/,
+    "is it running, and the URL right? With wss: the runtime itself has to trust the certificate",
+  ],
   [
     /certificate|CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|UNKNOWN_CA/,
     "name who signed it with --ca FILE",

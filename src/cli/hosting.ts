@@ -56,7 +56,8 @@ export async function listenAll(
       const listener = shared
         ? await listen(shared, { networks: { [network]: router } }, given)
         : await listen(url, router, given);
-      listeners.push(listener);
+      const named = shared ? `${listener.url.replace(/\/$/, "")}/${network}` : listener.url;
+      listeners.push({ ...listener, url: new URL(named).href });
       atEnd(() => listener.close());
     } catch (error) {
       if (error instanceof TypeError && /^Cannot (use|listen)/.test(error.message)) {

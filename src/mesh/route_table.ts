@@ -24,6 +24,9 @@ const DEMOTED_PENALTY = 1 << 20;
 /** Origins of one destination that are remembered. */
 const MAX_SOURCES = 4;
 
+/** Lists of so many neighbours are made anew, to measure: most destinations have few. */
+const FEW = 8;
+
 /** How long a source is remembered after its last use, in seconds. */
 const SOURCE_LIFETIME = 200;
 
@@ -134,8 +137,9 @@ export class RouteTable {
       else end = middle;
     }
     const isFirst = offers && list.length === 0;
-    if (isFirst) destination.offers = [neighbour]; // A list that grows makes room for many.
-    else if (offers) list.splice(at, 0, neighbour);
+    if (offers && list.length < FEW) { // A list that grows makes room for many.
+      destination.offers = list.slice(0, at).concat(neighbour, list.slice(at));
+    } else if (offers) list.splice(at, 0, neighbour);
     else list.splice(at, 1);
     if (destination === this.self) return;
     if (isFirst) this.#offered++;

@@ -12,7 +12,17 @@ import type { Result } from "./shims/node_test.ts";
 
 const { skip } = chromium;
 
-const FOLDERS = ["wire", "framing", "mesh", "call", "router", "inspect", "testing", "channel"];
+const FOLDERS = [
+  "wire",
+  "framing",
+  "mesh",
+  "call",
+  "router",
+  "inspect",
+  "testing",
+  "channel",
+  "dashboard",
+];
 
 /** Pages that run files side by side: most of the time is spent waiting. */
 const PAGES = 4;

@@ -118,6 +118,18 @@ describe("aln ends", () => {
     assert.match(stderr, /^aln: Cannot connect to \S+: no answer in T\n/);
   });
 
+  test("with 3 where there is no such network, and says so at once", options, async () => {
+    const any = "tcp+maln://127.0.0.1:0/home";
+    await using shared = start(EVERYWHERE[0]!, "serve", "-l", any, "--echo");
+    const [, url] = await shared.line(/ listens on (\S+\/home)$/);
+    const inside = await everywhere(["call", "echo", "hi", "-c", url!]);
+    assert.deepEqual(inside, { code: 0, stdout: "hi\n", stderr: "" });
+    const attic = url!.replace("home", "attic");
+    const { code, stderr } = await everywhere(["services", "-c", attic, "--timeout", "1m"]);
+    assert.equal(code, 3);
+    assert.match(stderr, /^aln: Cannot join the mesh: .* there is no network "attic" here\n/);
+  });
+
   test("with 3 where the key is another one", options, async () => {
     await using locked = start(
       EVERYWHERE[1]!,

@@ -51,6 +51,22 @@ const PROGRAMS = {
   `,
 };
 
+/** Serves the dashboard, and counts its modules and those that are not found. */
+const DASHBOARD = `
+import { dashboard } from "@aln/mesh/dashboard";
+
+const pages = dashboard();
+const get = (path) => pages(new Request(new URL(path, "http://localhost/")));
+const text = await (await get("/")).text();
+const paths = [...text.matchAll(/ (?:href|src)="(src\\/[^"]+)"/g)].map(([, path]) => path);
+const missing = [];
+for (const path of paths) {
+  const { status } = await get(path);
+  if (status !== 200) missing.push(path);
+}
+console.log(JSON.stringify({ router: paths.includes("src/router/router.js"), missing }));
+`;
+
 /** A program with one mistake. */
 const TYPED = `
 import { createChannelPair, type Packet, Router } from "@aln/mesh";
@@ -88,7 +104,8 @@ describe(
       await writeFile(join(app, "package.json"), '{ "private": true }');
       await succeed(app, "npm", "install", "--no-audit", "--no-fund", tarball);
       await copyFile(join(ROOT, "tests/packages/exercise.mjs"), join(app, "exercise.mjs"));
-      for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text);
+      const programs = { ...PROGRAMS, "dashboard.mjs": DASHBOARD };
+      for (const [name, text] of Object.entries(programs)) await writeFile(join(app, name), text);
     }, { timeout: TIMEOUT });
 
     after(() => folder[Symbol.asyncDispose]());
@@ -138,6 +155,18 @@ describe(
           assert.deepEqual(JSON.parse(stdout), RESULT);
         });
       }
+    }
+
+    for (const { title, args, runtime } of users) {
+      const there = "path" in runtime || `${title} is missing: ${runtime.missing}`;
+      test(...needing(there, `serves the dashboard under ${title}`), async () => {
+        assert("path" in runtime);
+        const { code, stdout, stderr } = await run(runtime.path, [...args, "dashboard.mjs"], {
+          cwd: app,
+        });
+        assert.equal(code, 0, stderr);
+        assert.deepEqual(JSON.parse(stdout), { router: true, missing: [] });
+      });
     }
 
     for (const { title, args, runtime } of users) {

@@ -8,7 +8,7 @@ import { connectOptions, givenUrls, LOCAL_URL, makeRouter } from "../connection.
 import { UsageError } from "../exit.ts";
 import { announceAll, dialAll, listenAll, LISTENING, narrate, until } from "../hosting.ts";
 import { printable } from "../text.ts";
-import { dashboard } from "../ui.ts";
+import { dashboardOf } from "../ui.ts";
 import type { Context, Verb } from "../verb.ts";
 
 /** Where it listens unless it is told otherwise: for programs on this machine alone. */
@@ -45,7 +45,8 @@ async function runServe(context: Context): Promise<void> {
     ? given
     : DEFAULT_LISTEN;
   const ui = options.has("ui");
-  if (ui && !urls.some((url) => /^wss?:/.test(url))) {
+  const page = urls.find((url) => /^wss?:/.test(url));
+  if (ui && page === undefined) {
     throw new UsageError("Cannot serve a page: --ui needs a --listen with a ws: or wss: URL");
   }
   connectOptions(options); // A file that is not there is told at once.
@@ -53,7 +54,7 @@ async function runServe(context: Context): Promise<void> {
   const router = makeRouter(context, "server", { carries: true });
   if (options.has("echo")) router.registerService("echo", ({ data }) => data);
   if (!options.has("quiet")) narrate(router, out);
-  const pages = ui ? dashboard(router) : undefined;
+  const pages = ui && page !== undefined ? dashboardOf(router, page) : undefined;
   const listeners = await listenAll(router, urls, context, pages);
   const say = (event: string, url: string, extra: Record<string, unknown> = {}) => {
     if (out.json) out.value({ at: Date.now(), event, url, ...extra });
