@@ -4,7 +4,8 @@
  *
  * This module runs in Deno, Bun, Node and browsers. To open and accept connections by URL, see
  * `@aln/mesh/net`; for workers, pages of one origin, serial ports and Bluetooth, `@aln/mesh/channels`;
- * for the wire format, `@aln/mesh/wire`; for tests, `@aln/mesh/testing`.
+ * to look into routers, `@aln/mesh/inspect`, and in a page, `@aln/mesh/dashboard`; for the wire
+ * format, `@aln/mesh/wire`; for tests, `@aln/mesh/testing`.
  *
  * @example
  * ```ts

@@ -381,9 +381,13 @@ for (const runtime of runtimes) {
 describe("examples/README.md", () => {
   const readme = Deno.readTextFileSync(`${ROOT}examples/README.md`);
 
-  test("shows the commands that the headers show", () => {
-    const commands = [...readme.matchAll(/^deno (.+ (examples\/\S+\.ts))/gm)];
-    assert(commands.length >= 10);
+  test("and the guides show the commands that the headers show", () => {
+    const folders = ["", "browser/", "edge/", "home/", "workers/"];
+    const guides = folders.map((folder) =>
+      Deno.readTextFileSync(`${ROOT}examples/${folder}README.md`)
+    );
+    const commands = [...guides.join("\n").matchAll(/^(?:\$ )?deno (.+ (examples\/\S+\.ts))/gm)];
+    assert(commands.length >= 15, `${commands.length} commands`);
     for (const [, command, file] of commands) {
       const [shown] = shownCommands(file!, deno);
       assert.equal(command, shown!.slice(1, shown!.indexOf(file!) + 1).join(" "));

@@ -12,6 +12,7 @@
 
 // Served as /app/app.ts, where "../.." is "/": the same paths are right for a page and on disk.
 import { type RouteInfo, Router, type ServiceInfo } from "../../mod.ts";
+import { inspectable } from "../../src/inspect/mod.ts";
 import { dial } from "../../src/runtime/net.ts";
 import { LiveTable } from "./live_table.ts";
 
@@ -26,6 +27,7 @@ const query = new URL(location.href).searchParams;
 const url = query.get("url") ?? `${location.protocol.replace("http", "ws")}//${location.host}/`;
 const state = find("state", HTMLElement);
 const router = newRouter();
+inspectable(router); // For `aln trace` and its like.
 
 // ── the link ────────────────────────────────────────────────────────────────
 

@@ -53,7 +53,7 @@ export interface Transport<In, Out> {
 /** A transport of bytes: a socket. */
 export type ByteTransport = Transport<Uint8Array, Bytes>;
 
-/** What a {@linkcode StreamTransport} is made of. */
+/** Two streams: what each side says to the other. */
 export interface StreamPair<In, Out> {
   /** What the peer sends. */
   readonly readable: ReadableStream<In>;

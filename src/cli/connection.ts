@@ -246,7 +246,7 @@ async function connectToBeacon(
 ): Promise<void> {
   const { signal, out } = context;
   const done = out.progress("Looking for a router in the local network");
-  const search = AbortSignal.timeout(Math.min(BEACON_TIMEOUT, timeLeft()));
+  const search = AbortSignal.timeout(Math.ceil(Math.min(BEACON_TIMEOUT, timeLeft())));
   let failure: unknown;
   try {
     for await (const url of discover({ signal: AbortSignal.any([signal, search]) })) {

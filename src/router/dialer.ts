@@ -208,7 +208,7 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
    * already.
    *
    * @returns Its channel, which the router owns.
-   * @throws What {@linkcode closed} settles with, if the dialer ends before; a
+   * @throws What {@linkcode Dialer.closed} settles with, if the dialer ends before; a
    *   {@linkcode ChannelError} `ERR_CHANNEL_CLOSED` if that is nothing.
    */
   connected(): Promise<Channel> {
@@ -227,7 +227,7 @@ export class Dialer extends TypedEventTarget<DialerEventMap> implements AsyncDis
     await this.closed;
   }
 
-  /** The same as {@linkcode close}, for `await using`. */
+  /** The same as {@linkcode Dialer.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

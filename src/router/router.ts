@@ -469,7 +469,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    * Nothing is lost, doubled or out of order if the service's router is of our kind, and it sends
    * only as fast as the replies are read. An old peer's replies are taken as they come.
    *
-   * @param data As {@linkcode request} takes it.
+   * @param data As {@linkcode Router.request} takes it.
    * @returns The replies. Errors that `request` would throw are thrown where they are read.
    */
   stream(
@@ -575,7 +575,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     return this.#closing ??= this.#close();
   }
 
-  /** The same as {@linkcode close}, for `await using`. */
+  /** The same as {@linkcode Router.close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

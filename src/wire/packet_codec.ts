@@ -413,7 +413,8 @@ function hex(value: number): string {
  * @param bytes One whole packet, unescaped. Bytes after it are ignored, as by every
  *   peer, unless they are a trailer.
  * @returns Its fields; `data` is borrowed from the bytes.
- * @throws {PacketError} As {@linkcode parsePacket}.
+ * @throws {PacketError} `ERR_PACKET_TRUNCATED`, `ERR_PACKET_FIELD` (a name is not UTF-8) or
+ *   `ERR_PACKET_CRC`.
  */
 export function decodePacket(bytes: Uint8Array): PacketFields {
   return parsePacket(bytes).fields;

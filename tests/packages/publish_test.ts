@@ -36,7 +36,17 @@ test("Everything that is exported is documented", { timeout: TIMEOUT }, async ()
   await deno("doc", "--lint", ...Object.values(config.exports));
 });
 
-for (const entry of [".", "./channels", "./dashboard", "./inspect", "./net", "./testing", "./wire"] as const) {
+for (
+  const entry of [
+    ".",
+    "./channels",
+    "./dashboard",
+    "./inspect",
+    "./net",
+    "./testing",
+    "./wire",
+  ] as const
+) {
   test(`The source of "${entry}" needs no types but a page's`, { timeout: TIMEOUT }, async () => {
     await using folder = await temporaryFolder();
     const page = join(folder.path, "deno.json");
