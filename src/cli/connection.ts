@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type PacketObserver, WatchedRouter } from "../inspect/watched_router.ts";
 import { inspectable } from "../inspect/mod.ts";
 import { type ConnectOptions, dial, type Dialer, discover } from "../runtime/net.ts";
 import type { ChannelEvent } from "../router/events.ts";
@@ -12,7 +13,6 @@ import { hintFor, isTimeout, reasonOf, UnconnectedError, UsageError } from "./ex
 import { environment, platform } from "./platform.ts";
 import { formatTime } from "./units.ts";
 import type { Arguments, Context } from "./verb.ts";
-import { type PacketObserver, WatchedRouter } from "./watched_router.ts";
 
 /** How long a verb may take unless it is told otherwise, in ms. */
 export const TIMEOUT = 5_000;

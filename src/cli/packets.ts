@@ -6,7 +6,7 @@
 
 import { CALL, decodeCallMark } from "../wire/call_mark.ts";
 import type { Packet } from "../wire/packet.ts";
-import type { Direction } from "./watched_router.ts";
+import type { PacketDirection } from "../inspect/watched_router.ts";
 import { payloadField, preview, printable } from "./text.ts";
 import type { Arguments, OptionSpecs } from "./verb.ts";
 
@@ -44,7 +44,7 @@ export function roleOf({ net, seq, ack, ctx, srv }: Packet): string {
 }
 
 /** A packet as one line for people. */
-export function packetLine(direction: Direction, packet: Packet): string {
+export function packetLine(direction: PacketDirection, packet: Packet): string {
   const { src, dst, srv, ctx, data } = packet;
   const what = [
     direction === "in" ? "<" : ">",
@@ -61,7 +61,7 @@ export function packetLine(direction: Direction, packet: Packet): string {
 }
 
 /** A packet as an object for programs: the fields that it has. */
-export function packetValue(direction: Direction, packet: Packet): Record<string, unknown> {
+export function packetValue(direction: PacketDirection, packet: Packet): Record<string, unknown> {
   const value: Record<string, unknown> = { at: Date.now(), direction };
   for (const name of ["srv", "src", "dst"] as const) {
     if (packet[name] !== "") value[name] = packet[name];

@@ -54,3 +54,4 @@ export type {
 } from "./reports.ts";
 export type { ChannelStats, RouterStats } from "../router/stats.ts";
 export { inspectable, type InspectableOptions } from "./services.ts";
+export { type PacketDirection, type PacketObserver, WatchedRouter } from "./watched_router.ts";

@@ -398,7 +398,7 @@ for (const kind of ["one packet", "reliable", "large", "stream"]) {
     const how of ["timeout", "abort", "lost route", "closed router", "closing service", "replaced"]
   ) {
     test(`ServiceCall.signal aborts over two hops: a call of kind "${kind}", ${how}`, {
-      timeout: 10_000,
+      timeout: 30_000,
     }, async () => {
       const { routers: [a, b, c], clock, links } = await chain(["a", "b", "c"]);
       const heard: string[] = [];
@@ -424,7 +424,7 @@ for (const kind of ["one packet", "reliable", "large", "stream"]) {
       else if (how === "closing service") await clock.until(c.close());
       else if (how === "replaced") c.registerService("s", () => "another");
       await clock.until(failed);
-      while (there.calls > 0) await clock.pass(100);
+      while (there.calls > 0) await clock.pass(1_000);
       const name = how === "closing service" ? "ChannelError" : "AbortError";
       assert.deepEqual(heard, ["called", name]);
       // Who has lost a reliable call waits for it to come back.

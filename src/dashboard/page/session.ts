@@ -14,7 +14,7 @@ import { type Graph, mergeGraph, type Report } from "./graph.ts";
 import { type LoggedPacket, PacketReader } from "./packets.ts";
 import { ChangeCounter, findProblems, type Problem } from "./problems.ts";
 import { Ring } from "./ring.ts";
-import { WatchedRouter } from "./watched_router.ts";
+import { WatchedRouter } from "../../inspect/watched_router.ts";
 
 /** How many packets the log keeps. */
 const MAX_PACKETS = 5_000;
@@ -107,7 +107,7 @@ export class Session {
    * @throws {PacketError} If it is none.
    */
   constructor(address: string) {
-    this.router = new WatchedRouter(address, (packet, direction) => {
+    this.router = new WatchedRouter(address, {}, (direction, packet) => {
       const entry = this.#reader.read(packet, direction, Date.now());
       if (!entry.service.startsWith("aln.")) this.#seen++;
       if (this.recording) this.packets.push(entry);
