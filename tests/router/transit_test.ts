@@ -4,8 +4,9 @@ import { Crossing, frame, hops, join, passesAlike } from "../support/crossing.ts
 
 test("A router carries on what it need not read, as if it had read it", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing().ready();
+}, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   const frames = Array.from({ length: 50 }, (_, i) => frame({ ctx: i + 1, data: `number ${i}` }));
   const packets = await crossing.pass(...frames);
   assert.deepEqual(
@@ -15,10 +16,11 @@ test("A router carries on what it need not read, as if it had read it", {
   assert.equal(crossing.carried, 49);
 });
 
-test("What is carried on unread is counted as the rest", { timeout: 20_000 }, async () => {
+test("What is carried on unread is counted as the rest", { timeout: 20_000 }, async (t) => {
   const counts = [];
   for (const unread of [false, true]) {
-    await using crossing = await new Crossing({ unread }).ready();
+    const crossing = await new Crossing({ unread }).ready();
+    t.after(() => crossing.close());
     const before = crossing.middle.stats().channels;
     await crossing.pass(join(Array.from({ length: 100 }, (_, i) => frame({ ctx: i + 1 }))));
     counts.push(
@@ -35,8 +37,9 @@ test("What is carried on unread is counted as the rest", { timeout: 20_000 }, as
 
 test("Each packet passes the gate of a link, though others like it have passed", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing({ gate: true }).ready();
+}, async (t) => {
+  const crossing = await new Crossing({ gate: true }).ready();
+  t.after(() => crossing.close());
   const packets = await crossing.pass(
     ...[1, 9, 2, 9, 3].map((typ) => frame({ typ, data: `${typ}` })),
   );
@@ -45,8 +48,9 @@ test("Each packet passes the gate of a link, though others like it have passed",
 
 test("A packet whose hops are used up goes no further, though others like it do", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing().ready();
+}, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   const left = [9, 5, 1, 2, 255];
   const packets = await crossing.pass(...left.map((left) => frame({ trailer: hops(left) })));
   assert.deepEqual(packets.map(({ trailer }) => trailer!.hops), [8, 4, 1, 18]);
@@ -55,8 +59,9 @@ test("A packet whose hops are used up goes no further, though others like it do"
 
 test("Packets go the better way as soon as there is one, though many have gone another", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing({ cost: 5 }).ready();
+}, async (t) => {
+  const crossing = await new Crossing({ cost: 5 }).ready();
+  t.after(() => crossing.close());
   assert.equal((await crossing.pass(frame({ ctx: 1 }), frame({ ctx: 2 }))).length, 2);
   const shortcut = crossing.shortcut();
   await crossing.ready();
@@ -67,24 +72,27 @@ test("Packets go the better way as soon as there is one, though many have gone a
 
 test("Packets of many kinds that come in turn are each carried on unread", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing().ready();
+}, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   const frames = Array.from({ length: 60 }, (_, i) => frame({ srv: `service ${i % 20}` }));
   const packets = await crossing.pass(...frames);
   assert.deepEqual(packets.map(({ srv }) => srv), frames.map((_, i) => `service ${i % 20}`));
   assert.equal(crossing.carried, 40);
 });
 
-test("A hop limit that has to be escaped is", { timeout: 20_000 }, async () => {
-  await using crossing = await new Crossing({ cost: 200 }).ready();
+test("A hop limit that has to be escaped is", { timeout: 20_000 }, async (t) => {
+  const crossing = await new Crossing({ cost: 200 }).ready();
+  t.after(() => crossing.close());
   const left = [100, 193, 220, 222, 194];
   const packets = await crossing.pass(...left.map((left) => frame({ trailer: hops(left) })));
   assert.deepEqual(packets.map(({ trailer }) => trailer!.hops), left.map((left) => left - 1));
   assert.equal(crossing.carried, 4);
 });
 
-test("A packet whose size is not its own is read, and dropped", { timeout: 20_000 }, async () => {
-  await using crossing = await new Crossing().ready();
+test("A packet whose size is not its own is read, and dropped", { timeout: 20_000 }, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   const drops: string[] = [];
   crossing.middle.addEventListener("drop", ({ reason }) => drops.push(reason));
   const [good, long, broken] = [frame({ data: "ab" }), frame({ data: "ab" }), frame()];
@@ -102,8 +110,9 @@ test("A packet whose size is not its own is read, and dropped", { timeout: 20_00
 
 test("No packet goes on after its way is lost, though many have gone that way", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing().ready();
+}, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   assert.equal((await crossing.pass(frame({ ctx: 1 }), frame({ ctx: 2 }))).length, 2);
   const drops: string[] = [];
   crossing.middle.addEventListener("drop", ({ error }) => drops.push(error.code));
@@ -115,8 +124,9 @@ test("No packet goes on after its way is lost, though many have gone that way", 
 
 test("A queue that is full refuses what would be carried on, and tells it", {
   timeout: 20_000,
-}, async () => {
-  await using crossing = await new Crossing().ready();
+}, async (t) => {
+  const crossing = await new Crossing().ready();
+  t.after(() => crossing.close());
   const drops: string[] = [];
   crossing.middle.addEventListener("drop", ({ reason }) => drops.push(reason));
   const gate = Promise.withResolvers<void>();

@@ -85,7 +85,7 @@ for (const url of ["tcp+aln://127.0.0.1:0", "tls+aln://localhost:0", "ws://127.0
 }
 
 test("dial() has its router told what `link` says of each channel", { timeout }, async () => {
-  await using server = await Server.start("tcp+aln://127.0.0.1:0", "server");
+  const server = await Server.start("tcp+aln://127.0.0.1:0", "server");
   const client = new Router("client");
   const dialer = dial(client, server.listener.url, { ...QUICK, link: { cost: 3 } });
   for (let i = 0; i < 2; i++) {
@@ -96,6 +96,7 @@ test("dial() has its router told what `link` says of each channel", { timeout },
     await new Promise((resolve) => dialer.addEventListener("status", resolve, { once: true }));
   }
   await client.close();
+  await server[Symbol.asyncDispose]();
 });
 
 test("dial() asks for its URL and its options before every attempt", { timeout }, async () => {

@@ -63,10 +63,11 @@ async function readServerFrame(socket: RawSocket): Promise<ServerFrame> {
   return readServerFrames(concat(head, await socket.read(size)))[0]!;
 }
 
-test("a link between two of our routers goes over to bytes, both ways", { timeout }, async () => {
-  await using server = hub();
-  await using listener = await listen(ANY_PORT, server);
-  await using client = new Router("client");
+test("a link between two of our routers goes over to bytes, both ways", { timeout }, async (t) => {
+  const server = hub();
+  const listener = await listen(ANY_PORT, server);
+  const client = new Router("client");
+  t.after(() => Promise.all([client.close(), listener.close(), server.close()]));
   const { channel, out, back } = watched(listener.url);
   client.addChannel(channel);
   await client.waitForService("echo");
@@ -80,10 +81,11 @@ test("a link between two of our routers goes over to bytes, both ways", { timeou
 
 test("a link whose one end insists on text goes over to bytes the other way", {
   timeout,
-}, async () => {
-  await using server = hub();
-  await using listener = await listen(ANY_PORT, server, { format: "json" });
-  await using client = new Router("client");
+}, async (t) => {
+  const server = hub();
+  const listener = await listen(ANY_PORT, server, { format: "json" });
+  const client = new Router("client");
+  t.after(() => Promise.all([client.close(), listener.close(), server.close()]));
   const { channel, out, back } = watched(listener.url);
   client.addChannel(channel);
   await client.waitForService("echo");
@@ -92,9 +94,10 @@ test("a link whose one end insists on text goes over to bytes the other way", {
   assert.deepEqual(new Set(back), new Set(["text"]));
 });
 
-test("an old peer never gets anything but text", { timeout }, async () => {
-  await using server = hub();
-  await using listener = await listen(ANY_PORT, server);
+test("an old peer never gets anything but text", { timeout }, async (t) => {
+  const server = hub();
+  const listener = await listen(ANY_PORT, server);
+  t.after(() => Promise.all([listener.close(), server.close()]));
   const old = await connectRawWebSocket(Number(new URL(listener.url).port));
   const say = (init: PacketInit) => old.write(clientFrame(OPCODE.text, new Packet(init).toJson()));
   await say({ net: 3 });

@@ -16,7 +16,12 @@ interface Options {
   skip?: boolean | string;
 }
 
-type Body = (context: { diagnostic(text: string): void }) => unknown;
+interface Context {
+  diagnostic(text: string): void;
+  after(run: () => unknown): void;
+}
+
+type Body = (context: Context) => unknown;
 
 const TIMEOUT = 30_000; // ms
 
@@ -43,7 +48,16 @@ export async function run(url: string): Promise<Result[]> {
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new Error("It takes too long")), options.timeout ?? TIMEOUT);
     });
-    const error = await Promise.race([Promise.resolve({ diagnostic() {} }).then(body), late])
+    const cleanUps: (() => unknown)[] = [];
+    const context = { diagnostic() {}, after: (run: () => unknown) => void cleanUps.push(run) };
+    const whole = async () => {
+      try {
+        await body(context);
+      } finally {
+        for (const cleanUp of cleanUps.reverse()) await cleanUp();
+      }
+    };
+    const error = await Promise.race([whole(), late])
       .then(() => null, (reason) => String((reason as Error)?.stack ?? reason));
     clearTimeout(timer);
     results.push({ name, error });
