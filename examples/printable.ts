@@ -10,6 +10,5 @@
  * @param kept Those that may stay, such as `"\n"`.
  */
 export function printable(text: string, kept: string = ""): string {
-  // deno-lint-ignore no-control-regex -- Those are meant.
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => kept.includes(char) ? char : "·");
+  return text.replace(/\p{Cc}/gu, (char) => kept.includes(char) ? char : "·");
 }

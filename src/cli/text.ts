@@ -15,8 +15,7 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true });
  */
 export function printable(text: string, kept: string = ""): string {
   return text.replace(
-    // deno-lint-ignore no-control-regex -- Those are meant.
-    /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
+    /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
     (char) => kept.includes(char) ? char : "·",
   );
 }

@@ -28,10 +28,9 @@ export class TypedEventTarget<Events extends object> extends EventTarget {
   ): void;
   override addEventListener(
     type: string,
-    // deno-lint-ignore no-explicit-any -- The overloads above are the types; this joins them.
-    listener: any,
+    listener: ((event: never) => void) | { handleEvent(event: Event): void } | null,
     options?: boolean | ListenerOptions,
   ): void {
-    super.addEventListener(type, listener, options);
+    super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
   }
 }

@@ -22,7 +22,8 @@ import type { BalancePolicy } from "../../src/router/balancer.ts";
 import { Caller, type CallerHost } from "../../src/router/caller.ts";
 import { Router } from "../../src/router/router.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
-import { CAP, encodeHello, LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
+import { LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
+import { helloOf } from "../support/hellos.ts";
 
 const SIZES = [10, 1_000, 10_000];
 
@@ -33,24 +34,6 @@ const LIFE = 1_000;
 const ENOUGH = 50;
 
 // ── a mesh, and who speaks to it ────────────────────────────────────────────
-
-/** The hello of a neighbour of our kind. */
-function helloOf(link: number, address: string): Packet {
-  const data = encodeHello({
-    caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
-    address,
-    instance: LIFE,
-    session: link.toString(16).padStart(16, "0"),
-    keepalive: 10,
-    dead: 30,
-    role: 0,
-    maxFrame: 4_096,
-    maxRoutes: 20_000,
-    seen: "",
-    also: "",
-  });
-  return new Packet({ net: 3, data });
-}
 
 /** Link frames with these records, as few as it takes. */
 function frames<T>(
@@ -86,11 +69,19 @@ class Scene {
   join(address: string, hears?: string[]): number {
     const link = ++this.links;
     this.mesh.linkUp(link, this.now, hears === undefined ? {} : { policy: { hears } });
-    this.hear(link, helloOf(link, address));
+    this.hear(link, new Packet({ net: 3, data: helloOf(link, address, { maxRoutes: 20_000 }) }));
     for (const packet of frames([address], (to, name) => to.route(name, 1, 1, LIFE))) {
       this.hear(link, packet);
     }
     return link;
+  }
+
+  /** A guest comes, and goes when there is nothing more to say. */
+  visit(): void {
+    const link = this.join("guest");
+    this.settle();
+    this.mesh.linkDown(link, this.now);
+    this.settle();
   }
 
   /** Neighbours of these names come. They are not told of each other, but of us and a guest. */
@@ -322,22 +313,12 @@ each("a service of ours comes and goes, each link", "links", (count) => {
 each("a client joins and leaves, each link", "links", (count) => {
   const scene = new Scene();
   scene.joinAll(names("client", count));
-  return () => {
-    const link = scene.join("guest");
-    scene.settle();
-    scene.mesh.linkDown(link, scene.now);
-    scene.settle();
-  };
+  return () => scene.visit();
 }, 4);
 
 each("a link comes and is told all, each route", "routes", (count) => {
   const scene = withRoutes(count);
-  return () => {
-    const link = scene.join("guest");
-    scene.settle();
-    scene.mesh.linkDown(link, scene.now);
-    scene.settle();
-  };
+  return () => scene.visit();
 }, 4);
 
 each("a link comes and is told all, each service", "services", (count) => {
@@ -347,12 +328,7 @@ each("a link comes and is told all, each service", "services", (count) => {
     scene.now += 10;
   }
   scene.settle();
-  return () => {
-    const link = scene.join("guest");
-    scene.settle();
-    scene.mesh.linkDown(link, scene.now);
-    scene.settle();
-  };
+  return () => scene.visit();
 }, 4);
 
 each("a link that leads to all comes and goes, each route", "routes", (count) => {
@@ -444,7 +420,7 @@ function hub(count: number): { router: Router; channels: Channel[] } {
   const channels = Array.from({ length: count }, voidChannel);
   channels.forEach((channel, i) => {
     router.addChannel(channel, { policy: HEARS_US });
-    channel.onPacket!(helloOf(i + 1, `client-${i}`));
+    channel.onPacket!(new Packet({ net: 3, data: helloOf(i + 1, `client-${i}`) }));
     for (const packet of frames([`client-${i}`], (to, name) => to.route(name, 1, 1, LIFE))) {
       channel.onPacket!(packet);
     }

@@ -8,7 +8,8 @@ import { Mesh } from "../../src/mesh/mesh.ts";
 import { RouteTable } from "../../src/mesh/route_table.ts";
 import { ServiceTable } from "../../src/mesh/service_table.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
-import { CAP, encodeHello, LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
+import { LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
+import { helloOf } from "../support/hellos.ts";
 
 /** How often ledgers are read and ways judged while something runs. */
 function looks(run: () => void): number {
@@ -40,19 +41,7 @@ function star(count: number): Mesh {
 
 /** A neighbour comes, and tells of itself and of others behind it. */
 function join(mesh: Mesh, link: number, addresses: string[], hears?: string[]): Effect[] {
-  const hello = encodeHello({
-    caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
-    address: addresses[0]!,
-    instance: 1,
-    session: link.toString(16).padStart(16, "0"),
-    keepalive: 10,
-    dead: 30,
-    role: 0,
-    maxFrame: 4_096,
-    maxRoutes: 10_000,
-    seen: "",
-    also: "",
-  });
+  const hello = helloOf(link, addresses[0]!, { instance: 1 });
   const frame = new LinkFrameWriter();
   addresses.forEach((address, i) => frame.route(address, i === 0 ? 1 : 2, 1, 1));
   return [

@@ -10,11 +10,9 @@ import { Mesh } from "../../src/mesh/mesh.ts";
 import type { LinkSettings, MeshOptions } from "../../src/mesh/options.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
 import {
-  CAP,
   decodeLinkFrame,
   decodeRouteAdvert,
   decodeServiceAdvert,
-  encodeHello,
   encodeRouteAdvert,
   encodeServiceAdvert,
   type Hello,
@@ -23,6 +21,7 @@ import {
   Packet,
   type PacketInit,
 } from "../../src/wire/mod.ts";
+import { helloOf } from "../support/hellos.ts";
 
 /** When "me" and the neighbours of its kind started, unless a test says otherwise. */
 export const LIFE = 1_000;
@@ -66,20 +65,7 @@ export class Script {
 
   /** A neighbour says hello. */
   hello(link: number, address: string, hello: Partial<Hello> = {}): string[] {
-    const data = encodeHello({
-      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
-      address,
-      instance: LIFE,
-      session: link.toString(16).padStart(16, "0"),
-      keepalive: 10,
-      dead: 30,
-      role: 0,
-      maxFrame: 4_096,
-      maxRoutes: 10_000,
-      seen: "",
-      also: "",
-      ...hello,
-    });
+    const data = helloOf(link, address, hello);
     return this.hear(link, { net: 3, data });
   }
 

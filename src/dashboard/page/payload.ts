@@ -39,8 +39,7 @@ const strict = new TextDecoder("utf-8", { fatal: true });
 export function readableText(bytes: Uint8Array): string | null {
   try {
     const text = strict.decode(bytes);
-    // deno-lint-ignore no-control-regex -- Those are meant.
-    return /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.test(text) ? null : text;
+    return /(?![\t\n\r])\p{Cc}/u.test(text) ? null : text;
   } catch {
     return null;
   }

@@ -95,6 +95,7 @@ export class Session {
   #round: number = 0;
   #interval: number = ASK_EVERY;
   #asking: boolean = false;
+  readonly #sampler: number;
   #askTimer: number | undefined;
   #askAt: number = Infinity;
   #tellTimer: number | undefined;
@@ -144,7 +145,7 @@ export class Session {
       }
       this.#changed();
     });
-    setInterval(() => this.#sample(), SAMPLE_EVERY);
+    this.#sampler = setInterval(() => this.#sample(), SAMPLE_EVERY) as unknown as number;
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.#askSoon(0);
     });
@@ -187,6 +188,9 @@ export class Session {
   leave(): void {
     void this.#dialer?.close(); // At once: whoever is left behind need not find out by himself.
     void this.router.close();
+    clearInterval(this.#sampler);
+    clearTimeout(this.#askTimer);
+    clearTimeout(this.#tellTimer);
   }
 
   /** Tries to connect at once, rather than after a pause. */
