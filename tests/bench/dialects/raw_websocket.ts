@@ -15,6 +15,8 @@ import { connected } from "./dialect.ts";
 /** Bytes in the longest header of a message. */
 const MAX_HEAD = 10;
 
+const OPCODE_BITS = 0x0f;
+
 const END_OF_HEAD = "\r\n\r\n";
 
 /** One of them. */
@@ -97,7 +99,9 @@ export function readMessages(
       : view.getUint32(at + 6);
     const size = head + length;
     if (at + size > bytes.length) break;
-    messages.push({ data: bytes.subarray(at + head, at + size), size });
+    // A server may send a Pong at any time.
+    const isMessage = (bytes[at]! & OPCODE_BITS) === OPCODE.binary;
+    if (isMessage) messages.push({ data: bytes.subarray(at + head, at + size), size });
     at += size;
   }
   return { messages, size: at };
