@@ -102,7 +102,7 @@ const RUNNERS: Runner[] = [
     title,
     variable,
     args: (files) => [
-      ...["--test", "--test-concurrency=2", "--test-force-exit", `--test-timeout=${TEST_TIMEOUT}`],
+      ...["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT}`],
       ...["--test-reporter=spec", ...files],
     ],
     summarize({ stdout }) {

@@ -127,6 +127,7 @@ test("WebSocketChannel refuses data while too much waits for the socket", () => 
   let sent = 0;
   while (channel.send(PING)) sent++;
   assert.equal(sent, Math.floor(1_000 / PING.toJson().length));
+  channel.close(new Error("enough"));
 });
 
 const ENDS: [code: number, reason: string, told: string][] = [
