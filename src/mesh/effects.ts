@@ -55,7 +55,7 @@ export interface Candidate {
  */
 export type NeighbourKind = "open" | "modern" | "legacy" | "gone" | "segment";
 
-/** Who is at the far end of a link. */
+/** Who is at the far end of a link, or on a segment. */
 export interface NeighbourInfo {
   /** Its address; `""` while it has not said it. */
   address: string;

@@ -276,9 +276,13 @@ export class Mesh {
   /** Who is at the far end of a link; `null` if it is down. */
   neighbour(link: LinkId): NeighbourInfo | null {
     const neighbour = this.#control.core.neighbours.get(link);
-    if (neighbour === undefined) return null;
-    const { address, kind, cost, roundTrip, repeats } = neighbour;
-    return { address, kind, cost, roundTrip, repeats };
+    return neighbour === undefined ? null : infoOf(neighbour);
+  }
+
+  /** Who is on a segment; nobody, if it is none. */
+  members(link: LinkId): NeighbourInfo[] {
+    const members = this.#control.core.neighbours.get(link)?.segment?.members.values() ?? [];
+    return [...members].filter(({ kind }) => kind === "modern").map(infoOf);
   }
 
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
@@ -451,4 +455,8 @@ export class Mesh {
     this.#effects = [];
     return effects;
   }
+}
+
+function infoOf({ address, kind, cost, roundTrip, repeats }: Neighbour): NeighbourInfo {
+  return { address, kind, cost, roundTrip, repeats };
 }

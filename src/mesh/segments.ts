@@ -8,7 +8,6 @@
  * @module
  */
 
-import { ChannelError } from "../errors.ts";
 import type { Hello } from "../wire/hello.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
@@ -77,16 +76,25 @@ export class Segments {
     this.#keepaliveLater(segment, now);
   }
 
-  /** The segment cannot be reached any more: nobody on it can. */
+  /** The segment cannot be reached any more: nobody on it can, nor hears us. */
   away(segment: Segment, now: number): void {
-    for (const member of [...segment.members.values()]) this.#remove(member, now);
+    const { voice, members, asked } = segment;
+    this.#core.listeners.delete(voice.link);
+    for (const member of [...members.values()]) this.#remove(member, now);
+    asked.clear();
+    voice.told.clearAll();
+    voice.dirty =
+      voice.dueServices =
+      voice.dueSignals =
+      voice.dueRequests =
+        null;
+    voice.flushAt = Infinity;
   }
 
   /** The segment can be reached again; who is there now may be somebody else. */
   back(segment: Segment, now: number): void {
     this.away(segment, now);
-    segment.voice.told.clearAll();
-    segment.voice.dirty = null;
+    this.#core.listeners.set(segment.voice.link, segment.voice);
     this.#join(segment, now);
   }
 
@@ -203,8 +211,8 @@ export class Segments {
   #keepaliveLater(segment: Segment, now: number): void {
     const interval = segment.voice.keepalive * (0.8 + 0.2 * this.#core.random());
     this.#core.agenda.add(now + interval, (later) => {
-      if (!isUp(this.#core, segment)) return;
-      this.#keepalive(segment, later);
+      if (!this.#core.neighbours.has(segment.voice.link)) return;
+      if (isUp(this.#core, segment)) this.#keepalive(segment, later);
       this.#keepaliveLater(segment, later);
     });
   }
@@ -223,12 +231,7 @@ function isThere({ segment, peer }: Neighbour): boolean {
   return segment?.members.has(peer) ?? false;
 }
 
-/** Whether a segment's link is up. */
-function isUp({ neighbours }: Core, { voice }: Segment): boolean {
-  return neighbours.get(voice.link) === voice;
-}
-
-/** The error of a neighbour on a segment that is not heard any more. */
-export function silent(why: string): ChannelError {
-  return new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep neighbour: ${why}`);
+/** Whether somebody may hear us on a segment. */
+function isUp({ listeners }: Core, { voice }: Segment): boolean {
+  return listeners.get(voice.link) === voice;
 }
