@@ -6,7 +6,9 @@
 
 import { ChannelError, PacketError } from "../errors.ts";
 import type { Bytes } from "../wire/bytes.ts";
-import { decodePart, type Packet } from "../wire/packet.ts";
+import { NET_LINK } from "../wire/limits.ts";
+import { LinkFrameWriter } from "../wire/link_frame.ts";
+import { decodePart, Packet } from "../wire/packet.ts";
 import { encodePacket } from "../wire/packet_codec.ts";
 import {
   decodeSegmentHead,
@@ -110,7 +112,7 @@ export class BusChannel extends BaseChannel<Outgoing> {
     onState: null,
   };
   readonly #bus: Bus;
-  readonly #words: readonly string[];
+  readonly #network: string;
   readonly #single: boolean;
   /** Our number on the segment, which no other life of us has. */
   readonly #life: number;
@@ -137,7 +139,7 @@ export class BusChannel extends BaseChannel<Outgoing> {
     super(options);
     const { network = "mesh", singleTopic = false, will } = options;
     this.#bus = bus;
-    this.#words = ["aln", network];
+    this.#network = network;
     this.#single = singleTopic;
     this.#life = will === undefined ? randomLife() : lifeOf(will);
     this.transport = bus.transport;
@@ -232,21 +234,21 @@ export class BusChannel extends BaseChannel<Outgoing> {
   }
 
   #topic(peer: number): string {
-    const { separator } = this.#bus;
-    if (this.#single) return topicOf(this.#words, separator);
     const address = this.#addresses.get(peer);
-    const words = address === undefined ? ["all"] : ["to", address];
-    return topicOf([...this.#words, ...words], separator);
+    if (!this.#single && address !== undefined) return this.#topicTo(address);
+    return topicOf(wordsForAll(this.#network, this.#single), this.#bus.separator);
+  }
+
+  #topicTo(address: string): string {
+    return topicOf(["aln", this.#network, "to", address], this.#bus.separator);
   }
 
   // ── hearing ───────────────────────────────────────────────────────────────
 
   async #open(address: string): Promise<void> {
-    const { separator } = this.#bus;
     this.#head = encodeSegmentHead({ from: this.#life, to: EVERYBODY, address });
-    const topics = this.#single
-      ? [topicOf(this.#words, separator)]
-      : [this.#topic(EVERYBODY), topicOf([...this.#words, "to", address], separator)];
+    const topics = [this.#topic(EVERYBODY)];
+    if (!this.#single) topics.push(this.#topicTo(address));
     try {
       await this.#bus.open(topics, this.#events);
     } catch (cause) {
@@ -347,22 +349,30 @@ export class BusChannel extends BaseChannel<Outgoing> {
 }
 
 /**
- * A goodbye for a router that may vanish.
+ * A goodbye for a router that may vanish: what it would say itself if it left in order.
  *
  * @param separator The engine's.
- * @param goodbye A packet by which it takes its leave.
+ * @param address The router's.
+ * @param options As the channel will have them.
  */
 export function lastWill(
   separator: string,
-  network: string,
   address: string,
-  goodbye: Packet,
+  { network = "mesh", singleTopic = false }: BusChannelOptions = {},
 ): LastWill {
   const head = encodeSegmentHead({ from: randomLife(), to: EVERYBODY, address });
+  const frame = new LinkFrameWriter();
+  frame.bye(0);
+  const goodbye = encodePacket(new Packet({ net: NET_LINK, data: frame.finish() }));
   return {
-    topic: topicOf(["aln", network, "all"], separator),
-    payload: encodeSegmentMessage(head, EVERYBODY, [encodePacket(goodbye)]),
+    topic: topicOf(wordsForAll(network, singleTopic), separator),
+    payload: encodeSegmentMessage(head, EVERYBODY, [goodbye]),
   };
+}
+
+/** The topic for all, in words. */
+function wordsForAll(network: string, singleTopic: boolean): string[] {
+  return singleTopic ? ["aln", network] : ["aln", network, "all"];
 }
 
 function randomLife(): number {
