@@ -162,10 +162,7 @@ export class Announcer {
   tellAllAgain(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
     if (neighbour.isMember) return this.retell(neighbour, true);
-    for (const destination of [routes.self, ...routes.values()]) {
-      if (neighbour.told.cost(destination.id) === 0) continue;
-      neighbour.told.set(destination.id, 0, 0, 0);
-    }
+    for (const { id } of routes.in(neighbour.told)) neighbour.told.set(id, 0, 0, 0);
     this.tellAll(neighbour, now);
     this.signal(neighbour, { kind: "resync", what: 0 }, now);
     this.signal(neighbour, { kind: "digest" }, now);
@@ -187,11 +184,11 @@ export class Announcer {
     const { told, rules } = neighbour;
     this.#writer = this.#large;
     const services: ServiceRecord[] = [];
-    for (const { id, address } of [routes.self, ...routes.values()]) {
-      const cost = told.cost(id);
-      if (cost === 0) continue;
+    for (const { id, address } of routes.in(told)) {
       const origin = told.origin(id);
-      this.#put(neighbour, (writer) => writer.route(address, cost, told.seq(id), origin >>> 0));
+      const write = (to: LinkFrameWriter) =>
+        to.route(address, told.cost(id), told.seq(id), origin >>> 0);
+      this.#put(neighbour, write);
       for (const record of records.of(address, origin)) {
         if (rules.sees(record.name, address)) services.push(record);
       }

@@ -25,6 +25,7 @@ import { LegacyBorder } from "./legacy_border.ts";
 import { type LinkRules, OPEN, rulesOf } from "./link_policy.ts";
 import { Links } from "./links.ts";
 import { Lives } from "./lives.ts";
+import { Namesakes } from "./namesakes.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { OwnKind } from "./own_kind.ts";
 import { Meters } from "./rate_limits.ts";
@@ -83,6 +84,7 @@ export class ControlPlane {
       identity,
       neighbours,
       listeners: new Map(),
+      namesakes: new Namesakes(),
       routes: new RouteTable(
         address,
         neighbours,
@@ -338,6 +340,7 @@ export class ControlPlane {
   /** Lets go of a neighbour's offers and of all that was due to it. */
   #part(neighbour: Neighbour, now: number): void {
     neighbour.kind = "gone";
+    this.core.namesakes.delete(neighbour);
     this.choice.forgetOffers(neighbour, now);
     this.searches.forget(neighbour, now);
     this.border.farewell(neighbour);

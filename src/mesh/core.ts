@@ -7,6 +7,7 @@
 import type { Agenda } from "./agenda.ts";
 import type { Effect, LinkId, RouteInfo } from "./effects.ts";
 import type { Identity } from "./identity.ts";
+import type { Namesakes } from "./namesakes.ts";
 import type { RouteTable } from "./route_table.ts";
 import type { ServiceRecords } from "./service_records.ts";
 import type { ServiceTable } from "./service_table.ts";
@@ -20,6 +21,8 @@ export interface Core {
   readonly neighbours: Map<LinkId, Neighbour>;
   /** Those of them who are told of news: not each neighbour on a segment, but all of them at once. */
   readonly listeners: Map<LinkId, Neighbour>;
+  /** Those of them who have said their names, by name. */
+  readonly namesakes: Namesakes;
   /** Ways to other routers. */
   readonly routes: RouteTable;
   /** Instances of services that can be used now. */

@@ -59,11 +59,9 @@ function digestOf(
     routeSum.add(hashName(address), cost, seq, origin);
   }
   const serviceSum = new Sum();
-  for (const { id, address } of [routes.self, ...routes.values()]) {
-    const cost = ledger.cost(id);
-    if (cost === 0) continue;
+  for (const { id, address } of routes.in(ledger)) {
     const origin = ledger.origin(id);
-    routeSum.add(hashName(address), cost, ledger.seq(id), origin);
+    routeSum.add(hashName(address), ledger.cost(id), ledger.seq(id), origin);
     if (address === listener) continue;
     for (const { name, load, version } of records.of(address, origin)) {
       if (load === 0 || !sees(name, address)) continue;
@@ -80,7 +78,11 @@ function digestOf(
 
 /** Whether two digests say the same: of routes, and unless told, of services. */
 export function agree(a: LinkDigest, b: LinkDigest, withServices: boolean = true): boolean {
-  const values = ({ routes, routesHash, services, servicesHash }: LinkDigest) =>
-    [routes, ...routesHash, ...(withServices ? [services, ...servicesHash] : [])].join();
-  return values(a) === values(b);
+  const same = a.routes === b.routes && isSame(a.routesHash, b.routesHash);
+  if (!same || !withServices) return same;
+  return a.services === b.services && isSame(a.servicesHash, b.servicesHash);
+}
+
+function isSame(a: LinkDigest["routesHash"], b: LinkDigest["routesHash"]): boolean {
+  return a[0] === b[0] && a[1] === b[1];
 }

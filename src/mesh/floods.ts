@@ -120,9 +120,8 @@ export class Floods {
 
   /** Whether a neighbour may tell all again at once, as far as that is known: else it is in vain. */
   #hasRoom(neighbour: Neighbour, now: number): boolean {
-    const { offers, serviceCount, meters, kind } = neighbour;
-    let told = serviceCount;
-    for (const { id } of this.#core.routes.values()) if (offers.cost(id) > 0) told++;
+    const { serviceCount, meters, kind } = neighbour;
+    const told = serviceCount + this.#core.routes.offeredBy(neighbour).length;
     const meter = meters.of(kind === "modern" ? "records" : "adverts");
     return meter.affords(Math.min(this.#burst / 2, ROOM + 2 * told), now);
   }

@@ -75,16 +75,19 @@ export class Ledger {
   /** Numbers of all entries, ascending. */
   ids(): number[] {
     const ids: number[] = [];
-    const few = this.#few;
-    for (let at = 0; at < few.length; at += FEW_STRIDE) {
-      if (few[at + 1 + COST_SEQ]! >>> 16 !== 0) ids.push(few[at]!);
+    if (this.#pages === null) {
+      const few = this.#few;
+      for (let at = 0; at < few.length; at += FEW_STRIDE) {
+        if (few[at + 1 + COST_SEQ]! >>> 16 !== 0) ids.push(few[at]!);
+      }
+      return ids.sort((a, b) => a - b);
     }
-    this.#pages?.forEach((page, index) => {
+    this.#pages.forEach((page, index) => {
       for (let at = 0; at <= PAGE_MASK; at++) {
         if (page![at * STRIDE + COST_SEQ]! >>> 16 !== 0) ids.push(index << PAGE_BITS | at);
       }
     });
-    return ids.sort((a, b) => a - b);
+    return ids;
   }
 
   /** Removes every entry. */

@@ -163,14 +163,16 @@ export class LegacyBorder {
   }
 
   #hearRoute(neighbour: Neighbour, packet: Packet, now: number): void {
-    const { identity, routes } = this.#core;
+    const { identity, routes, namesakes } = this.#core;
     const { address, cost } = decodeRouteAdvert(packet.data, { repair: this.#repair });
     this.#answered(neighbour, now);
     // A relayed withdrawal keeps the `src` of whoever began it: only offers say who speaks.
     const { src } = packet;
     if (cost > 0 && src !== "" && src !== identity.address && src !== neighbour.address) {
       const before = routes.get(neighbour.address);
+      namesakes.delete(neighbour);
       neighbour.name(src, identity.hash, identity.address);
+      namesakes.add(neighbour);
       const itself = routes.get(src);
       for (const destination of [before, itself]) if (destination) routes.elect(destination);
       if (itself) neighbour.told.set(itself.id, 0, 0, 0); // Nobody is told about itself.

@@ -278,13 +278,15 @@ export class Links {
 
   /** Somebody of our kind is there whom we have not known, or who has begun anew: greets it. */
   welcome(neighbour: Neighbour, hello: Hello, now: number): void {
-    const { identity } = this.#core;
+    const { identity, namesakes } = this.#core;
     const { missed, isMember } = neighbour;
     this.#hooks.forgetOffers(neighbour, now);
     neighbour.forget();
     this.#border.farewell(neighbour);
     neighbour.kind = "modern";
+    namesakes.delete(neighbour);
     neighbour.name(hello.address, identity.hash, identity.address);
+    namesakes.add(neighbour);
     neighbour.instance = hello.instance | 0;
     neighbour.session = hello.session;
     neighbour.welcomedAt = now;
@@ -390,8 +392,8 @@ export class Links {
    * that are dead, and nobody has noticed. Who is alive keeps the name.
    */
   #challengeNamesakes(neighbour: Neighbour, now: number): void {
-    for (const other of [...this.#core.neighbours.values()]) {
-      if (other === neighbour || other.address !== neighbour.address) continue;
+    for (const other of this.#core.namesakes.of(neighbour.address)) {
+      if (other === neighbour) continue;
       this.challenge(other, now);
       if (neighbour.kind !== "modern" || !isSameLife(other, neighbour)) continue;
       // If it is one router, it knows us on both links, and says so on the one that we trust.
@@ -403,7 +405,7 @@ export class Links {
   /** A neighbour has said that what it calls itself on another link is itself, too. */
   heardAlso(neighbour: Neighbour, session: string, now: number): void {
     neighbour.also = session;
-    for (const other of this.#core.neighbours.values()) {
+    for (const other of this.#core.namesakes.of(neighbour.address)) {
       if (other === neighbour || other.session !== session) continue;
       if (isSameLife(other, neighbour)) this.#unite(neighbour, other, now);
     }

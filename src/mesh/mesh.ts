@@ -411,10 +411,9 @@ export class Mesh {
     const entries = new Map<string, ToldRoute>();
     if (ledger === undefined) return entries;
     const { routes } = this.#control.core;
-    for (const { id, address } of [routes.self, ...routes.values()]) {
-      const cost = ledger.cost(id);
-      if (cost === 0) continue;
-      entries.set(address, { cost, seq: ledger.seq(id), origin: ledger.origin(id) >>> 0 });
+    for (const { id, address } of routes.in(ledger)) {
+      const origin = ledger.origin(id) >>> 0;
+      entries.set(address, { cost: ledger.cost(id), seq: ledger.seq(id), origin });
     }
     return entries;
   }

@@ -290,9 +290,7 @@ export class OwnKind {
   /** Asks a neighbour of our kind to tell all again. */
   askForAll(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
-    neighbour.stale = new Set(
-      [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
-    );
+    neighbour.stale = new Set(routes.in(neighbour.offers));
     neighbour.disbelieved.clear();
     if (!neighbour.hidesServices) this.#services.doubt(neighbour);
     this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);

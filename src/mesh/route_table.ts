@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { Ledger } from "./ledger.ts";
 import { isNewer, isProxied, seconds } from "./sequence.ts";
 import { Destination, type Neighbour, type Source } from "./state.ts";
 
@@ -83,9 +84,14 @@ export class RouteTable {
     return this.#byAddress.get(address);
   }
 
-  /** The destinations that a neighbour offers, ourselves left out, in no particular order. */
+  /** The destinations in a neighbour's ledger, in the order of their numbers: ourselves first. */
+  in(ledger: Ledger): Destination[] {
+    return ledger.ids().map((id) => this.#byId[id]!);
+  }
+
+  /** The destinations that a neighbour offers, ourselves left out. */
   offeredBy({ offers }: Neighbour): Destination[] {
-    return offers.ids().filter((id) => id !== 0).map((id) => this.#byId[id]!);
+    return this.in(offers).filter((destination) => destination !== this.self);
   }
 
   /** Whether this is still the destination of its number. */

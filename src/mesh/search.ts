@@ -170,6 +170,7 @@ export class Searches {
   /** Forgets a neighbour that is gone, and with the last one of our kind all hope. */
   forget(neighbour: Neighbour, now: number): void {
     const hope = this.#hasOurKind();
+    if (hope && this.#carried === 0) return; // Nobody has asked us.
     for (const destination of [...this.#open]) {
       const search = destination.search!;
       if (search.requesters.delete(neighbour) && search.requesters.size === 0) this.#carried--;

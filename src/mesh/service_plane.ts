@@ -94,7 +94,7 @@ export class ServicePlane {
   /** A neighbour is about to tell all again: notes the services at hosts that it leads to. */
   doubt(neighbour: Neighbour): void {
     const { routes, records } = this.#core;
-    for (const { address, origin, selected } of routes.values()) {
+    for (const { address, origin, selected } of routes.offeredBy(neighbour)) {
       if (selected !== neighbour) continue;
       for (const record of records.of(address, origin)) {
         if (record.load > 0) (neighbour.staleServices ??= new Set()).add(record);
