@@ -32,8 +32,11 @@ const ANSWER_SPREAD = 20;
 const ANSWER_EACH = 0.2;
 const MAX_ANSWER_SPREAD = 1_000;
 
-/** Up to so many who ask at the same time are answered one by one, more all at once. */
-const SINGLY = 3;
+/**
+ * Up to such a part of all who ask at the same time are answered one by one, more all at once: a
+ * message for one is published and heard once, a message for all is heard by everybody.
+ */
+const SINGLY = 1 / 4;
 
 /** Who hears nobody after so long says hello once more, in ms: it may have been lost. */
 const LONELY = 1_000;
@@ -197,7 +200,8 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      for (const one of those.length > SINGLY ? [segment.voice] : those) {
+      const singly = those.length <= SINGLY * members.size;
+      for (const one of singly ? those : [segment.voice]) {
         this.#links.hello(one, later, { answering: true });
         this.#announcer.retell(one);
       }
