@@ -72,9 +72,10 @@ export class Program implements AsyncDisposable {
    * Resolves to the first line of output that matches, be it printed already or not.
    *
    * @param from Skips so many lines: see {@linkcode lines}.
+   * @param bound How long it may take, in ms.
    */
-  line(pattern: RegExp, from: number = 0): Promise<RegExpExecArray> {
-    return this.#find(this.#lines, pattern, from);
+  line(pattern: RegExp, from: number = 0, bound: number = BOUND): Promise<RegExpExecArray> {
+    return this.#find(this.#lines, pattern, from, bound);
   }
 
   /** The same for its complaints. */
@@ -119,7 +120,12 @@ export class Program implements AsyncDisposable {
     await this.#ended;
   }
 
-  #find(lines: string[], pattern: RegExp, from: number): Promise<RegExpExecArray> {
+  #find(
+    lines: string[],
+    pattern: RegExp,
+    from: number,
+    bound: number = BOUND,
+  ): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       let next = from;
       const done = (end: () => void) => {
@@ -136,7 +142,7 @@ export class Program implements AsyncDisposable {
       };
       const timer = setTimeout(
         () => done(() => reject(this.#failure(`it never printed ${pattern}`))),
-        BOUND,
+        bound,
       );
       this.#waiters.add(check);
       check();
