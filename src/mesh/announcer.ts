@@ -232,9 +232,23 @@ export class Announcer {
     if (stub || selected === null || selected.listener === neighbour) return false;
     if (destination.cost >= MAX_COST) return false;
     if (isSameRouter(selected, neighbour)) return false; // Another link to the same router.
-    if (neighbour.segment !== null && isKnownThere(neighbour.segment, destination)) return false;
+    if (neighbour.segment !== null && this.#isKnownOn(neighbour.segment, destination)) return false;
     if (address === neighbour.address) return isContradicted(neighbour, destination);
     return selected.dampedUntil <= now;
+  }
+
+  /**
+   * Whether those on a segment have it from somebody who is there: from the destination itself, or
+   * from the router that leads there over another link.
+   */
+  #isKnownOn(segment: Segment, { address, selected }: Destination): boolean {
+    const { namesakes } = this.#core;
+    if (namesakes.isOn(segment, address)) return true;
+    const via = selected!;
+    if (!namesakes.isOn(segment, via.address)) return false;
+    return namesakes.of(via.address).some((one) => {
+      return one.segment === segment && isSameRouter(one, via);
+    });
   }
 
   /** Whether a destination changes so often that its news should wait; sees that they come. */
@@ -400,16 +414,6 @@ function isContradicted(
 /** Whether a neighbour has to be told: of a segment's, all are at once. */
 function isOwnKind({ kind }: Neighbour): boolean {
   return kind === "modern" || kind === "segment";
-}
-
-/**
- * Whether those on a segment have it from somebody who is there: from the destination itself, or from
- * the router that leads there over another link.
- */
-function isKnownThere({ names }: Segment, { address, selected }: Destination): boolean {
-  if (names.has(address)) return true;
-  const via = names.get(selected!.address);
-  return via !== undefined && isSameRouter(via, selected!);
 }
 
 function isSameRouter(a: Neighbour, b: Neighbour): boolean {

@@ -140,10 +140,9 @@ export class Segments {
     const segment = member.segment!;
     const known = member.kind === "modern" && member.session === hello.session;
     if (!known) {
+      const isNew = !this.#core.namesakes.isOn(segment, hello.address);
       this.#links.welcome(member, hello, now);
-      const before = segment.names.get(hello.address);
-      segment.names.set(hello.address, member);
-      if (before === undefined) this.#retold(segment, hello.address, now);
+      if (isNew) this.#retold(segment, hello.address, now);
     }
     const promised = MISSES * 1_000 * hello.keepalive * this.#links.patience(hello);
     member.deadAfter = Math.min(MAX_PATIENCE, Math.max(MIN_PATIENCE, promised));
@@ -175,7 +174,6 @@ export class Segments {
     const { address, link } = member;
     segment.members.delete(member.peer);
     segment.asked.delete(member);
-    if (segment.names.get(address) === member) segment.names.delete(address);
     this.#core.neighbours.delete(link);
     this.#core.emit({ kind: "part", link });
     this.#hooks.part(member, now);

@@ -148,8 +148,6 @@ export class Segment {
   readonly voice: Neighbour;
   /** Each of them. */
   readonly members: Map<PeerId, Neighbour> = new Map();
-  /** Those who have said their names; of several of one name, one. */
-  readonly names: Map<string, Neighbour> = new Map();
   /** Those who have asked what there is, and have had no answer yet. */
   readonly asked: Set<Neighbour> = new Set();
   /** How many may be asked who they are. */
