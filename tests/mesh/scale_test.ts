@@ -5,9 +5,13 @@ import { test } from "node:test";
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Ledger } from "../../src/mesh/ledger.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
+import { Namesakes } from "../../src/mesh/namesakes.ts";
+import { Meters } from "../../src/mesh/rate_limits.ts";
 import { RouteTable } from "../../src/mesh/route_table.ts";
 import { ServiceTable } from "../../src/mesh/service_table.ts";
+import { Neighbour, Segment } from "../../src/mesh/state.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
+import { ROLE } from "../../src/wire/hello.ts";
 import { LinkFrameWriter, Packet } from "../../src/wire/mod.ts";
 import { helloOf } from "../support/hellos.ts";
 
@@ -64,6 +68,84 @@ test("a link that goes costs what it led to, not what others do", () => {
   const few = cost(10);
   assert(few > 0 && few < 51 * 10, `${few}`);
   assert(Math.abs(cost(400) - few) <= 51, `${cost(400)}, not ${few}`);
+});
+
+/** Somebody on a segment says who it is, tells of itself, and says what that comes to. */
+function speak(mesh: Mesh, peer: number): void {
+  const address = `m${peer}`;
+  const told = new LinkFrameWriter();
+  told.route(address, 1, 1, peer);
+  const summary = new LinkFrameWriter();
+  summary.digest({ routes: 1, routesHash: [0, 0], services: 0, servicesHash: [0, 0] });
+  const role = ROLE.shared | ROLE.answering;
+  const hello = helloOf(peer, address, { instance: peer, role });
+  for (const [net, data] of [[3, hello], [4, told.finish()], [4, summary.finish()]] as const) {
+    mesh.receiveFrom(SEGMENT, peer, new Packet({ net, data }), 0);
+  }
+}
+
+const SEGMENT = 1;
+
+/** A mesh on a segment with so many others. */
+function onSegment(count: number): Mesh {
+  const mesh = new Mesh("me", seededRandom(1), { incarnation: 1 });
+  mesh.segmentUp(SEGMENT, 0);
+  for (let peer = 1; peer <= count; peer++) speak(mesh, peer);
+  assert.equal(mesh.counts().routes, count);
+  return mesh;
+}
+
+test("a neighbour on a segment that comes, and that is still there, costs the same among many", () => {
+  const cost = (count: number) => {
+    const mesh = onSegment(count);
+    return looks(() => {
+      speak(mesh, count + 1);
+      speak(mesh, 1); // Its digest differs once more: it is asked for all.
+    });
+  };
+  const few = cost(10);
+  assert(few > 0 && few < 40, `${few}`);
+  assert.equal(cost(400), few);
+});
+
+test("answering one on a segment costs what is told, not what is known", () => {
+  const cost = (count: number) => {
+    const mesh = onSegment(count);
+    const asking = helloOf(count + 1, "new", { instance: 1, role: ROLE.shared });
+    mesh.receiveFrom(SEGMENT, count + 1, new Packet({ net: 3, data: asking }), 0);
+    return looks(() => void mesh.tick(2_000));
+  };
+  const few = cost(10);
+  assert(few > 0 && few < 40, `${few}`);
+  assert.equal(cost(400), few);
+});
+
+test("Namesakes agrees with a plain search, whoever comes, goes and changes its name", () => {
+  const random = seededRandom(9);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const namesakes = new Namesakes();
+  const known: Neighbour[] = [];
+  const make = (link: number) => new Neighbour(link, {}, new Meters({}, 1, 0), 0);
+  const segment = new Segment(make(0), {});
+  for (let turn = 1; turn <= 2_000; turn++) {
+    const address = `n${below(6)}`;
+    const one = known[below(20)];
+    if (one !== undefined) {
+      namesakes.delete(one);
+      known.splice(known.indexOf(one), 1);
+    }
+    if (one === undefined || below(2) === 0) {
+      const neighbour = one ?? make(turn);
+      neighbour.address = address;
+      if (below(3) === 0) neighbour.segment = segment;
+      namesakes.add(neighbour);
+      known.push(neighbour);
+    }
+    const those = known.filter((other) => other.address === address);
+    assert.deepEqual(namesakes.of(address), those);
+    const isOn = those.some((other) => other.segment === segment);
+    assert.equal(namesakes.isOn(segment, address), isOn);
+  }
 });
 
 test("Ranking looks at a few of many instances, by whatever policy", () => {

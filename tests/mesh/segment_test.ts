@@ -74,6 +74,22 @@ describe("A segment", () => {
     assert(network.segments.get(BUS).publications <= 100);
   });
 
+  for (const gap of [0, 1, 5, 20]) {
+    test(`costs two messages at most for each pair that meets, when one comes every ${gap} ms`, () => {
+      const network = new SimulatedNetwork({ random: seededRandom(1), record: false });
+      const ids = names(64);
+      for (const id of ids) {
+        network.join(id, BUS);
+        network.run(gap);
+      }
+      network.settle();
+      checkQuiet(network);
+      const { publications, deliveries } = network.segments.get(BUS);
+      const pairs = ids.length * (ids.length - 1);
+      assert(publications + deliveries <= 2 * pairs, `${publications} + ${deliveries} messages`);
+    });
+  }
+
   test("takes three publications at most for one more service, and tells everybody", () => {
     const { network, publications } = onBus(names(32));
     const before = publications();
