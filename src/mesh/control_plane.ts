@@ -158,6 +158,7 @@ export class ControlPlane {
     this.#segments = new Segments(core, announcer, links, {
       create: (segment, now) => this.#member(segment, now),
       part: (neighbour, now) => this.#depart(neighbour, now),
+      doubt: (neighbour) => this.#ownKind.doubt(neighbour),
       full: ({ voice }, now) => tally.full(voice, "neighbour", now),
     });
     this.#contests = new Contests(
