@@ -322,10 +322,11 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 
   // ── the end ───────────────────────────────────────────────────────────────
 
-  /** Leaves the segment. */
+  /** Leaves the segment, and says so: nobody else would notice soon. */
   protected override shut(reason?: unknown): void {
     if (this.#shut) return reason === undefined ? undefined : this.finish(reason);
     this.#shut = true;
+    if (this.#there) this.#bus.publish(this.#topic(EVERYBODY), goodbye(this.#head!));
     const flushed = reason === undefined && this.#there ? this.#bus.flush?.() : undefined;
     const leave = () => this.finish(reason);
     if (flushed === undefined) leave();
@@ -344,7 +345,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 }
 
 /**
- * A goodbye for a router that may vanish: what it would say itself if it left in order.
+ * A goodbye for a router that may vanish: what its channel says if it closes.
  *
  * @param separator The engine's.
  * @param address The router's.
@@ -356,13 +357,18 @@ export function lastWill(
   { network = "mesh", singleTopic = false }: BusChannelOptions = {},
 ): LastWill {
   const head = encodeSegmentHead({ from: randomLife(), to: EVERYBODY, address });
-  const frame = new LinkFrameWriter();
-  frame.bye(0);
-  const goodbye = encodePacket(new Packet({ net: NET_LINK, data: frame.finish() }));
   return {
     topic: topicOf(wordsForAll(network, singleTopic), separator),
-    payload: encodeSegmentMessage(head, EVERYBODY, [goodbye]),
+    payload: goodbye(head),
   };
+}
+
+/** What somebody says who leaves. */
+function goodbye(head: Bytes): Bytes {
+  const frame = new LinkFrameWriter();
+  frame.bye(0);
+  const packet = new Packet({ net: NET_LINK, data: frame.finish() });
+  return encodeSegmentMessage(head, EVERYBODY, [encodePacket(packet)]);
 }
 
 /** The topic for all, in words. */
