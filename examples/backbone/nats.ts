@@ -1,5 +1,5 @@
 /**
- * NATS, as far as the examples use it: its types, a connection, and JetStream.
+ * NATS, as far as the examples use it: its types, and a connection.
  *
  * @module
  */
@@ -19,48 +19,16 @@ export interface NatsMessage {
 /** A subscription: what has come, in order. */
 export interface NatsSubscription extends AsyncIterable<NatsMessage> {
   unsubscribe(): void;
+  /** Ends it after what has come already. */
+  drain(): Promise<void>;
 }
 
-/** A connection, which comes back by itself when it is lost. */
+/** A connection, which comes back by itself. */
 export interface Nats {
   publish(subject: string, data: Uint8Array, options: { reply: string }): void;
   subscribe(subject: string, options?: { queue?: string; max?: number }): NatsSubscription;
   status(): AsyncIterable<{ type: string }>;
-  closed(): Promise<unknown>;
   drain(): Promise<void>;
-}
-
-/** A letter that JetStream hands out. */
-export interface StoredMessage {
-  /** Its number in the stream. */
-  readonly seq: number;
-  readonly data: Uint8Array;
-  /** Says that it is done; resolves when the server knows. */
-  ackAck(): Promise<boolean>;
-  /** Wants it again, after so many ms. */
-  nak(delay: number): void;
-}
-
-/** The part of the package `@nats-io/jetstream` that is used here. */
-export interface JetStream {
-  jetstreamManager(nats: Nats): Promise<{
-    streams: { add(config: object): Promise<unknown> };
-    consumers: { add(stream: string, config: object): Promise<unknown> };
-    jetstream(): {
-      publish(
-        subject: string,
-        data: Uint8Array,
-        options: { msgID: string; timeout: number },
-      ): Promise<
-        { seq: number; duplicate: boolean }
-      >;
-      consumers: {
-        get(stream: string, name: string): Promise<
-          { next(options: { expires: number }): Promise<StoredMessage | null> }
-        >;
-      };
-    };
-  }>;
 }
 
 /** The part of the package `@nats-io/transport-node` that is used here. */

@@ -2,7 +2,7 @@
  * An inbox for services that are not always there: what is sent to `inbox.printer` waits in a stream
  * of JetStream, and goes to `printer` in order, one by one, whenever that is in the mesh.
  *
- *     deno run --allow-net --allow-env examples/backbone/inbox/inbox.ts printer
+ *     deno run --allow-net examples/backbone/inbox/inbox.ts printer
  *     bun run examples/backbone/inbox/inbox.ts printer
  *     node examples/backbone/inbox/inbox.ts printer
  *
@@ -30,7 +30,10 @@ const services = list.split(",");
 
 const router = new Router(`inbox-${crypto.randomUUID().slice(0, 4)}`);
 const nats = await connectNats(engine, router.address);
-const store = await openStore(nats, services, ANSWER_TIMEOUT + PAUSE);
+const store = await openStore(nats, services, ANSWER_TIMEOUT + PAUSE).catch((error: Error) => {
+  console.error(`Cannot store letters: ${error.message}`);
+  process.exit(1);
+});
 
 /** Hands on what waits for a service, for as long as the program runs. */
 async function deliver(service: string): Promise<void> {
@@ -68,5 +71,9 @@ process.on("SIGINT", async () => {
   await nats.drain();
   process.exit(0);
 });
-for (const service of services) deliver(service).catch(() => {}); // The router is closed.
+for (const service of services) {
+  deliver(service).catch((error) => {
+    if (!router.signal.aborted) throw error;
+  });
+}
 await offerWhileConnected(router, nats, services.map((service) => `inbox.${service}`), offer);

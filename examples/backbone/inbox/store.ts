@@ -4,21 +4,23 @@
  * @module
  */
 
+import type { Nats } from "../nats.ts";
 import { load } from "../packages.ts";
-import type { JetStream, Nats, StoredMessage } from "../nats.ts";
+import type { JetStreamPackage, Stored, StoredMessage } from "./jetstream.ts";
 
 const STREAM = "INBOX";
-const MAX_BYTES = 64 << 20; // Of all letters that wait; who sends more is told so.
+const MAX_BYTES = 64 << 20; // Of all letters that wait; whoever sends more is told so.
 const REPEAT_WINDOW = 600_000; // ms in which a letter that is sent again is known.
 const PUT_TIMEOUT = 2_000; // ms; callers wait for 5 s.
 const PULL_TIME = 5_000; // ms until we ask again.
+const PAUSE = 1_000; // ms until we do, if the server cannot be asked.
 
 const NANOS = 1_000_000; // in a ms
 
 /** The letters. */
 export interface Store {
-  /** Stores a letter, once for each id; resolves when it is on disk. */
-  put(service: string, id: string, data: Uint8Array): Promise<{ seq: number; duplicate: boolean }>;
+  /** Stores a letter, once for each id; resolves when it is stored. */
+  put(service: string, id: string, data: Uint8Array): Promise<Stored>;
   /** The first letter for a service, once the one before is done; `null` if there is none for now. */
   next(service: string): Promise<StoredMessage | null>;
 }
@@ -26,10 +28,12 @@ export interface Store {
 /**
  * Opens the stream, and makes it if need be.
  *
- * @param holdTime How long whoever has taken a letter may be silent before another gets it, in ms.
+ * @param holdTime How long whoever has taken a letter may be silent before it is given out again, in
+ *   ms.
+ * @throws If the server has no JetStream.
  */
 export async function openStore(nats: Nats, services: string[], holdTime: number): Promise<Store> {
-  const { jetstreamManager } = await load<JetStream>("@nats-io/jetstream");
+  const { jetstreamManager } = await load<JetStreamPackage>("@nats-io/jetstream");
   const manager = await jetstreamManager(nats);
   await manager.streams.add({
     name: STREAM,
@@ -37,7 +41,7 @@ export async function openStore(nats: Nats, services: string[], holdTime: number
     retention: "workqueue",
     storage: "file",
     max_bytes: MAX_BYTES,
-    discard: "new",
+    discard: "new", // What does not fit is refused; nothing makes room for it.
     duplicate_window: REPEAT_WINDOW * NANOS,
   });
   for (const service of services) {
@@ -49,16 +53,18 @@ export async function openStore(nats: Nats, services: string[], holdTime: number
       max_ack_pending: 1, // So the order stays, whoever fails, and however many inboxes there are.
     });
   }
-  const js = manager.jetstream();
+  const jetstream = manager.jetstream();
   return {
-    put: (service, id, data) =>
-      js.publish(`inbox.${service}`, data, { msgID: `${service}/${id}`, timeout: PUT_TIMEOUT }),
+    put(service, id, data) {
+      const options = { msgID: `${service}/${id}`, timeout: PUT_TIMEOUT };
+      return jetstream.publish(`inbox.${service}`, data, options);
+    },
     async next(service) {
       try {
-        const consumer = await js.consumers.get(STREAM, service);
+        const consumer = await jetstream.consumers.get(STREAM, service);
         return await consumer.next({ expires: PULL_TIME });
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 1_000)); // NATS is lost; it comes back.
+        await new Promise((resolve) => setTimeout(resolve, PAUSE)); // It will come back.
         return null;
       }
     },

@@ -2,7 +2,7 @@
  * A worker: a plain NATS program, which knows nothing of a mesh. It takes what comes to its queue
  * group, answers in several messages, and ends with an empty one.
  *
- *     deno run --allow-net --allow-env examples/backbone/queue/worker.ts worker-1 300
+ *     deno run --allow-net examples/backbone/queue/worker.ts worker-1 300
  *     bun run examples/backbone/queue/worker.ts worker-1 300
  *     node examples/backbone/queue/worker.ts worker-1 300
  *
@@ -32,7 +32,15 @@ async function resize(message: NatsMessage): Promise<void> {
 }
 
 const nats = await connectNats(engine, name);
-const jobs = nats.subscribe("work.resize", { queue: "workers" });
+const subscription = nats.subscribe("work.resize", { queue: "workers" });
 console.log(`${name} waits for work`);
-process.on("SIGINT", () => nats.drain());
-for await (const message of jobs) resize(message);
+process.on("SIGINT", () => subscription.drain()); // Takes no more, and ends the loop.
+
+const jobs: Set<Promise<void>> = new Set();
+for await (const message of subscription) {
+  const job = resize(message).finally(() => jobs.delete(job));
+  jobs.add(job);
+}
+await Promise.all(jobs);
+await nats.drain();
+process.exit(0);
