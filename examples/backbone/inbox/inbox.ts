@@ -2,7 +2,7 @@
  * An inbox for services that are not always there: what is sent to `inbox.printer` waits in a stream
  * of JetStream, and goes to `printer` in order, one by one, whenever that is in the mesh.
  *
- *     deno run --no-lock --allow-net examples/backbone/inbox/inbox.ts printer
+ *     deno run --allow-net examples/backbone/inbox/inbox.ts printer
  *     bun run examples/backbone/inbox/inbox.ts printer
  *     node examples/backbone/inbox/inbox.ts printer
  *

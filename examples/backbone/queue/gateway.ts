@@ -2,7 +2,7 @@
  * A gateway from the mesh to workers behind NATS: one service here, a queue group there, with any
  * number of workers in any language, none of which knows of the mesh.
  *
- *     deno run --no-lock --allow-net examples/backbone/queue/gateway.ts resize
+ *     deno run --allow-net examples/backbone/queue/gateway.ts resize
  *     bun run examples/backbone/queue/gateway.ts resize
  *     node examples/backbone/queue/gateway.ts resize
  *

@@ -2,7 +2,7 @@
  * A worker: a plain NATS program, which knows nothing of a mesh. It takes what comes to its queue
  * group, answers in several messages, and ends with an empty one.
  *
- *     deno run --no-lock --allow-net examples/backbone/queue/worker.ts worker-1 300
+ *     deno run --allow-net examples/backbone/queue/worker.ts worker-1 300
  *     bun run examples/backbone/queue/worker.ts worker-1 300
  *     node examples/backbone/queue/worker.ts worker-1 300
  *
