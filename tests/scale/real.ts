@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NatsEngine, startNats } from "../support/engines.ts";
+import { type NatsEngine, startNats } from "../support/engines.ts";
 import { Program } from "../support/process.ts";
 import type { Answer, Command } from "./host.ts";
 
