@@ -11,6 +11,7 @@
 import type { Hello } from "../wire/hello.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
+import { toldDigest } from "./digest.ts";
 import type { PeerId } from "./effects.ts";
 import type { Links } from "./links.ts";
 import type { Neighbour, Segment } from "./state.ts";
@@ -33,10 +34,13 @@ const ANSWER_EACH = 0.2;
 const MAX_ANSWER_SPREAD = 1_000;
 
 /**
- * Up to such a part of all who ask at the same time are answered one by one, more all at once: a
- * message for one is published and heard once, a message for all is heard by everybody.
+ * Up to so many who ask at the same time are answered one by one, or up to such a part of all, if that
+ * takes no more than so many records; more all at once. A message for one is published and heard once,
+ * a message for all is heard by everybody.
  */
-const SINGLY = 1 / 4;
+const SINGLY = 3;
+const SINGLY_PART = 1 / 4;
+const SINGLY_RECORDS = 4_096;
 
 /** Who hears nobody after so long says hello once more, in ms: it may have been lost. */
 const LONELY = 1_000;
@@ -208,12 +212,19 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      const singly = those.length <= SINGLY * members.size;
-      for (const one of singly ? those : [segment.voice]) {
+      for (const one of this.#areFew(those.length, segment) ? those : [segment.voice]) {
         this.#links.hello(one, later, { answering: true });
         this.#announcer.retell(one);
       }
     });
+  }
+
+  /** Whether so many had better be answered one by one. */
+  #areFew(count: number, { voice, members }: Segment): boolean {
+    if (count <= SINGLY) return true;
+    if (count > SINGLY_PART * members.size) return false;
+    const { routes, services } = toldDigest(this.#core, voice);
+    return count * (routes + services) <= SINGLY_RECORDS;
   }
 
   #interval({ members }: Segment): number {

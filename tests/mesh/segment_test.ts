@@ -90,6 +90,20 @@ describe("A segment", () => {
     });
   }
 
+  test("answers many who ask all at once if there is much to tell, and else one by one", () => {
+    const { network } = onBus(names(64));
+    for (let i = 0; i < 600; i++) network.offer("n0", `s${i}`, 1);
+    network.settle();
+    network.forget();
+    for (const id of names(12, "late")) network.join(id, BUS);
+    network.run(200);
+    checkQuiet(network);
+    const overheard = (from: string) =>
+      network.sent.filter((one) => one.from === from && one.to === "n63" && one.packet.net === 4);
+    assert(overheard("n0").length > 0);
+    assert.equal(overheard("n1").length, 0);
+  });
+
   test("takes three publications at most for one more service, and tells everybody", () => {
     const { network, publications } = onBus(names(32));
     const before = publications();
