@@ -23,6 +23,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   channel: ["errors", "wire", "framing"],
   router: ["errors", "wire", "mesh", "call", "channel"],
   runtime: ["errors", "wire", "channel"],
+  border: ["errors", "wire", "mesh", "router"],
   inspect: ["errors", "wire", "mesh", "channel", "router"],
   dashboard: ["errors", "wire", "mesh", "channel", "router", "inspect"],
   cli: [
@@ -49,6 +50,7 @@ const BANNED: Record<string, string[]> = {
   channel: ["console"],
   router: ["console"],
   runtime: ["console"],
+  border: ["console"],
   inspect: ["console"],
   dashboard: ["console"],
   cli: ["console"],

@@ -330,7 +330,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /**
    * Answers calls of a service whose name begins with "aln.". Nobody is told of it: it is called with
-   * `dst`. For `@aln/mesh/inspect`.
+   * `dst`. For `@aln/mesh/inspect` and `@aln/mesh/border`.
    *
    * @internal
    */
