@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Router } from "../../mod.ts";
 import { joinAreas } from "../../src/border/mod.ts";
 import { Areas } from "../support/areas.ts";
+import { OldPeer } from "../support/old_peer.ts";
 import { turn } from "../support/routers.ts";
 
 test(
@@ -42,7 +43,9 @@ test(
     for (const name of ["log.web", "log.db", "secret", "resize"]) {
       worker.registerService(name, () => name);
     }
-    worker.registerReserved("aln.info", () => "private");
+    const old = new OldPeer("old", areas.clock); // It knows nothing of names that are reserved.
+    old.join(areas.hub("a"));
+    old.offer("aln.info");
     areas.border("silent", [{ area: "a" }, { area: "b" }]);
     areas.border("some", [{ area: "a", exports: ["log.*", "resize"] }, { area: "b" }]);
     areas.border("all", [{ area: "a", exports: ["*"] }, { area: "b" }]);
@@ -63,7 +66,8 @@ test(
     assert.deepEqual(offered("all"), ["log.db", "log.web", "resize", "secret"]);
     assert.deepEqual(offered("picky"), ["secret"]);
     assert.deepEqual(offered("shy"), ["resize"]);
-    assert(areas.hub("a").services().every(({ address }) => address === "worker"));
+    assert.deepEqual(areas.offers("a", "aln.info"), ["old"]);
+    assert(areas.hub("a").services().every(({ address }) => ["worker", "old"].includes(address)));
     await areas.close();
   },
 );
