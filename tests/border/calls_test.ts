@@ -486,7 +486,7 @@ test("Border.close() withdraws first, lets calls end, and leaves nothing behind"
   timeout: 20_000,
 }, async () => {
   let finish!: () => void;
-  const { areas, clock, desk, border } = await scene({
+  const { areas, clock, desk, at, border } = await scene({
     work: () => new Promise((resolve) => finish = () => resolve("done")),
   });
   await clock.pass(60_000);
