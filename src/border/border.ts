@@ -68,8 +68,11 @@ export interface BorderStats {
 /** When it is looked at what has changed, in ms: what comes together is looked at once. */
 const SOON = 5;
 
-/** Loads are told so often at most, and a summary that has gone stays away for so long, in ms. */
+/** A load is told so often at most, and a summary that has gone stays away for so long, in ms. */
 const INTERVAL = 1_000;
+
+/** Loads that a border tells in a second, in one area: more summaries are told of less often. */
+const LOADS_A_SECOND = 10;
 
 /** A change of the load that is worth telling, as a share of what was told last. */
 const SHARE = 0.1;
@@ -280,7 +283,10 @@ export class Border implements AsyncDisposable {
     const load = this.#load(choice);
     const change = Math.abs(load - summary.load);
     if (change < Math.max(1, SHARE * summary.load)) return;
-    const dueIn = summary.toldAt + INTERVAL - now;
+    // A border that is full, or not any more, is news for everybody; else there may be many.
+    const turning = load === FULL || summary.load === FULL;
+    const crowd = turning ? 1 : Math.max(1, area.summaries.size / LOADS_A_SECOND);
+    const dueIn = summary.toldAt + crowd * INTERVAL - now;
     if (dueIn > 0) return this.#look(summary.service, dueIn);
     summary.registration!.capacity = summary.load = load;
     summary.toldAt = now;

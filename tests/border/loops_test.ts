@@ -202,8 +202,10 @@ test("Who does not say whether it is a border is not exported, until it does", {
     if (silent) return new Promise(() => {});
     throw new Error("out of order");
   });
-  worker.registerService("resize", () => "");
+  const registration = worker.registerService("resize", () => "");
   const { border } = areas.border("door", [{ area: "a", exports: ALL }, { area: "b" }]);
+  await areas.clock.pass(120_000);
+  registration.capacity = 2; // It is looked at again.
   await areas.clock.pass(120_000);
   assert.deepEqual(border.summaries(), []);
   silent = false;

@@ -142,6 +142,30 @@ test(
   },
 );
 
+test("A border with many summaries tells of their loads less often, but at once who is full", {
+  timeout: 20_000,
+}, async () => {
+  const areas = new Areas();
+  const worker = areas.router("a", "worker");
+  areas.router("b", "desk");
+  const { clock } = areas;
+  const services = Array.from({ length: 40 }, (_, i) => worker.registerService(`s${i}`, () => ""));
+  areas.border("door", [{ area: "a", exports: ["*"] }, { area: "b" }]);
+  await areas.settle();
+  let heard = 0;
+  areas.hub("b").addEventListener("service", () => heard++);
+  for (let i = 0; i < 40; i++) { // Twenty seconds.
+    for (const service of services) service.capacity = 1 + (i * 7_919) % 60_000;
+    await clock.pass(500);
+  }
+  assert(heard >= 120 && heard <= 240, `loads: ${heard}`);
+  services[0]!.capacity = 65_535;
+  await clock.pass(2_500);
+  const { capacity } = areas.hub("b").services().find(({ service }) => service === "s0")!;
+  assert.equal(capacity, 65_535);
+  await areas.close();
+});
+
 test("The program's own service of a name goes before a summary, and is not exported", {
   timeout: 10_000,
 }, async () => {
