@@ -536,7 +536,8 @@ test("Border.close() ends calls that take too long, and a router that closes end
       await closing;
     } else {
       await clock.until(at.a!.close());
-      await clock.until(border.close());
+      await areas.settle();
+      assert.deepEqual(areas.offers("b", "wait"), []);
     }
     assert.equal(await clock.until(call), "ERR_CALL_LOST", how);
     await turns();
