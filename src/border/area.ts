@@ -123,11 +123,12 @@ export class Area {
    * Begins to look.
    *
    * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if the router is closed.
+   * @throws {TypeError} If it is another border's: neither would know the other's summaries for such.
    */
   start(): void {
     const { router } = this;
     // Before anything is offered, so that whoever asks because of that is answered.
-    this.#asked = router.registerReserved(BORDER_SERVICE, this.listing.handler);
+    this.#asked = router.registerReserved(BORDER_SERVICE, this.listing.handler, true);
     const { signal } = this.#ending;
     router.addEventListener("service", ({ service, address, capacity }) => {
       this.#serviceIs(service, address, capacity);

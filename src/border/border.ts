@@ -318,8 +318,8 @@ export class Border implements AsyncDisposable {
  * Whoever is called sees the border as the caller. Summaries never come back into an area that they
  * have come through, whatever the areas are joined like.
  *
- * @throws {TypeError} If there are fewer than two areas, two of one name or with one router, or a
- *   filter is none.
+ * @throws {TypeError} If there are fewer than two areas, two of one name or with one router, a router
+ *   is another border's, or a filter is none.
  * @throws {RangeError} If an option is out of its range.
  * @throws {PacketError} `ERR_PACKET_FIELD` if the name of an area does not fit.
  * @throws {ChannelError} `ERR_CHANNEL_CLOSED` if a router is closed.

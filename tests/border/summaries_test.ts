@@ -228,6 +228,9 @@ test(
     assert.throws(() => joinAreas([{ area: "", router: a }, sound[1]!]), /area/);
     assert.throws(() => joinAreas(sound, { cost: 0 }), RangeError);
     assert.throws(() => joinAreas(sound, { maxCalls: 0.5 }), RangeError);
+    const border = joinAreas(sound);
+    assert.throws(() => joinAreas([sound[0]!, { area: "c", router: new Router("c") }]), /already/);
+    await border.close();
     const filter = "resize" as unknown as string[];
     assert.throws(() => joinAreas([{ ...sound[0]!, exports: filter }, sound[1]!]), /exports/);
     assert.throws(() => joinAreas([{ ...sound[0]!, imports: filter }, sound[1]!]), /imports/);
