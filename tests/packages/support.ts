@@ -9,7 +9,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { run, SKIP_NOTHING } from "../support/toolchain.ts";
+import { needing as anyNeeding, run } from "../support/toolchain.ts";
 
 /** The folder of the library, with a slash at its end. */
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -38,14 +38,7 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { path: strin
   };
 }
 
-/**
- * Name and options of a test that needs something: `true`, or how to get it. Where it is missing the
- * test is skipped and says why, or fails where nothing may be skipped.
- */
-export function needing(
-  there: true | string,
-  name: string,
-): [name: string, options: { skip: boolean; timeout: number }] {
-  const skip = there !== true && !SKIP_NOTHING;
-  return [skip ? `${name} (skipped: ${there})` : name, { skip, timeout: TIMEOUT }];
+/** The same as {@linkcode anyNeeding}, of a test that installs packages. */
+export function needing(there: true | string, name: string): ReturnType<typeof anyNeeding> {
+  return anyNeeding(there, name, TIMEOUT);
 }

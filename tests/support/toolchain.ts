@@ -42,6 +42,21 @@ const FETCH_TIMEOUT = 180_000;
 /** Whether what would be skipped on a user's machine is to fail: in the gate. */
 export const SKIP_NOTHING: boolean = process.env.ALN_SKIP_NOTHING === "1";
 
+/**
+ * Name and options of a test that needs something: `true`, or how to get it. Where it is missing the
+ * test is skipped and says why, or fails where nothing may be skipped.
+ *
+ * @param timeout What the test may take, in ms.
+ */
+export function needing(
+  there: true | string,
+  name: string,
+  timeout: number = 30_000,
+): [name: string, options: { skip: boolean; timeout: number }] {
+  const skip = there !== true && !SKIP_NOTHING;
+  return [skip ? `${name} (skipped: ${there})` : name, { skip, timeout }];
+}
+
 /** How a command ended, and all that it said. */
 export interface Outcome {
   /** Exit code; -1 if it was killed, or not there at all. */

@@ -118,7 +118,7 @@ export function mergeGraph(knowledge: Knowledge): Graph {
   const told = [[self, links] as const, ...reports].filter(([address]) => there.has(address));
   for (const [from, report] of told) {
     const seen = new Map<string, LinkReport[]>();
-    for (const link of report.links) {
+    for (const link of report.links.flatMap(byNeighbour)) {
       if (link.address === from || !there.has(link.address)) continue;
       const several = seen.get(link.address);
       if (several) several.push(link);
@@ -135,7 +135,8 @@ export function mergeGraph(knowledge: Knowledge): Graph {
       edge.rate = Math.max(edge.rate, several.reduce((sum, it) => sum + rateOf(it, report), 0));
       edge.direct = true;
       const other = to === self ? links : reports.get(to);
-      const known = other?.links.some(({ address }) => address === from) ?? true;
+      const known = other?.links.flatMap(byNeighbour).some(({ address }) => address === from) ??
+        true;
       const old = several.some(({ uptime }) => uptime > GRACE);
       if (!known && old && other!.at >= report.at - GRACE) edge.halfOpen = from;
     }
@@ -169,6 +170,12 @@ function edgeBetween(edges: Map<string, GraphEdge>, from: string, to: string): G
   };
   edges.set(key, edge);
   return edge;
+}
+
+/** A segment as a link to each who is there. How much goes to whom, nobody counts. */
+function byNeighbour({ neighbours, ...link }: LinkReport): LinkReport[] {
+  const silent = { ...link, id: NaN, packetsIn: 0, packetsOut: 0 };
+  return neighbours?.map((it) => ({ ...silent, ...it })) ?? [link];
 }
 
 /** Packets a second over a link since the report before; 0 if there was none. */
