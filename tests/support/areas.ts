@@ -54,6 +54,11 @@ export class Areas {
     return this.#links.get(router)!;
   }
 
+  /** A router has another link to the middle of its area. */
+  relink(router: Router, link: Link): void {
+    this.#links.set(router, link);
+  }
+
   /** A border whose routers are all called `address`. */
   border(address: string, sides: Side[], options: BorderOptions = {}): Joined {
     const at: Record<string, Router> = {};
