@@ -4,11 +4,12 @@
  * @module
  */
 
+import { hashName } from "../mesh/sequence.ts";
 import { type Clock, systemClock } from "../router/clock.ts";
 import type { CarriedCall } from "../router/incoming_call.ts";
 import { Area, type AreaOptions, type Instance, type Summary } from "./area.ts";
-import { busyness, Carrier, FULL } from "./carrier.ts";
-import { type Choice, choose } from "./paths.ts";
+import { busyness, Carrier } from "./carrier.ts";
+import { type Choice, choose, FULL, type Path } from "./paths.ts";
 
 /** Options of {@linkcode joinAreas}. */
 export interface BorderOptions {
@@ -237,8 +238,10 @@ export class Border implements AsyncDisposable {
 
   /** Offers a service in an area, or no longer, or otherwise. */
   #summarize(area: Area, service: string, now: number): void {
-    const { summaries } = area;
-    const choice = area.hasOwn(service) ? null : choose(this.#sources(area, service), area.name);
+    const { summaries, router: { address } } = area;
+    const rank = (path: Path) => hashName([address, service, ...path].join("\n"));
+    const sources = area.hasOwn(service) ? [] : this.#sources(area, service);
+    const choice = choose(sources, area.name, rank);
     const summary = summaries.get(service);
     if (choice === null) {
       this.#leftOut.get(area)!.delete(service);

@@ -10,9 +10,7 @@ import { hasNotRun, MAX_REFUSALS } from "../router/request.ts";
 import { textOf } from "../router/text_of.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { Instance } from "./area.ts";
-
-/** Advertised by who is full, or about to leave. */
-export const FULL = 65_535;
+import { FULL } from "./paths.ts";
 
 /** Instances that are looked at for one call, if there are more. */
 const SAMPLES = 8;

@@ -32,34 +32,43 @@ export interface Choice<From extends Source> {
   readonly sources: readonly From[];
 }
 
+/** Advertised by who is full, or about to leave. */
+export const FULL = 65_535;
+
 /**
  * Chooses from all instances of a service those that may be offered in an area, and by the best way
- * alone: through the fewest areas, of equals by the first of their names.
+ * alone: through the fewest areas; of equals, where there is room; of equals, the lowest in rank.
  *
+ * @param rank Of a way, by which borders that have the same choice make different ones.
  * @returns `null` if there is none that has not come through that area already.
  */
 export function choose<From extends Source>(
   sources: Iterable<From>,
   into: string,
+  rank: (path: Path) => number,
 ): Choice<From> | null {
-  let best: { path: Path; sources: From[] } | null = null;
+  const ways = new Map<string, { path: Path; sources: From[]; room: boolean }>();
+  let shortest = MAX_DEPTH;
   for (const source of sources) {
     const path = [source.area, ...source.path];
-    if (path.length > MAX_DEPTH || new Set(path).size < path.length || path.includes(into)) {
-      continue;
+    if (path.length > shortest || new Set(path).size < path.length || path.includes(into)) continue;
+    if (path.length < shortest) ways.clear();
+    shortest = path.length;
+    const key = JSON.stringify(path);
+    const way = ways.get(key);
+    if (way === undefined) ways.set(key, { path, sources: [source], room: source.load < FULL });
+    else {
+      way.sources.push(source);
+      way.room ||= source.load < FULL;
     }
-    const order = best === null ? -1 : compare(path, best.path);
-    if (order < 0) best = { path, sources: [source] };
-    else if (order === 0) best!.sources.push(source);
+  }
+  const all = [...ways.values()];
+  const roomy = all.filter(({ room }) => room);
+  let best: Choice<From> | null = null;
+  let least = Infinity;
+  for (const way of roomy.length > 0 ? roomy : all) {
+    const order = rank(way.path);
+    if (order < least) [best, least] = [way, order];
   }
   return best;
-}
-
-/** Below 0 if the first path is the better one, 0 if they are the same. */
-function compare(one: Path, other: Path): number {
-  if (one.length !== other.length) return one.length - other.length;
-  for (const [i, area] of one.entries()) {
-    if (area !== other[i]) return area < other[i]! ? -1 : 1;
-  }
-  return 0;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Router } from "../../mod.ts";
 import { Areas, type Joined } from "../support/areas.ts";
 import { failureCode, record } from "../support/routers.ts";
 
@@ -170,6 +171,41 @@ test("In a full mesh of five areas summaries come to rest, and end with the serv
   assert.deepEqual(borders.flatMap(summaries), []);
   await areas.close();
 });
+
+test(
+  "Of areas that are equally far, borders use different ones, each with room, and another when that has gone",
+  {
+    timeout: 30_000,
+  },
+  async () => {
+    const areas = new Areas();
+    const makers = ["m1", "m2", "m3", "m4"];
+    const offers = makers.map((area) =>
+      areas.router(area, "maker").registerService("make", () => area)
+    );
+    for (const area of makers) {
+      areas.border(`of-${area}`, [{ area, exports: ALL }, { area: "top" }]);
+    }
+    const users = Array.from({ length: 12 }, (_, i) => `u${i}`);
+    const borders = users.map((area) =>
+      areas.border(`of-${area}`, [{ area: "top", exports: ALL }, { area }])
+    );
+    await areas.settle();
+    const used = () => borders.map(({ border }) => border.summaries()[0]?.path[1]);
+    const before = used();
+    assert.deepEqual([...new Set(before)].toSorted(), makers);
+    offers[0]!.capacity = 65_535; // All of m1 are full.
+    await areas.settle();
+    const meanwhile = used();
+    assert.deepEqual([...new Set(meanwhile)].toSorted(), makers.slice(1));
+    for (const [i, area] of before.entries()) if (area !== "m1") assert.equal(meanwhile[i], area);
+    for (const offer of offers.slice(1)) offer[Symbol.dispose]();
+    await areas.settle();
+    assert.deepEqual(new Set(used()), new Set(["m1"]));
+    assert.equal((await areas.clock.until(areas.hub("u3").request("make"))).text(), "m1");
+    await areas.close();
+  },
+);
 
 test("One border that joins three areas carries from each into the others", {
   timeout: 20_000,
