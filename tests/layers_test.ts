@@ -78,7 +78,6 @@ const TOP_LEVEL = [
   "LICENSE",
   "README.md",
   "deno.json",
-  "deno.lock",
   "examples",
   "mod.ts",
   "src",
