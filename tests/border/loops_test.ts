@@ -173,6 +173,35 @@ test("In a full mesh of five areas summaries come to rest, and end with the serv
 });
 
 test(
+  "Calls are carried no further than they have to be: an area's own instances go before what is behind it",
+  {
+    timeout: 20_000,
+  },
+  async () => {
+    const areas = new Areas();
+    const services = Array.from({ length: 10 }, (_, i) => `s${i}`);
+    const [far, near] = ["a", "b"].map((area) => areas.router(area, `in-${area}`)) as [
+      Router,
+      Router,
+    ];
+    for (const router of [far, near]) {
+      for (const service of services) router.registerService(service, () => router.address);
+    }
+    areas.border("ab", [{ area: "a", exports: ALL }, { area: "b" }]);
+    const { border } = areas.border("bc", [{ area: "b", exports: ALL }, { area: "c" }]);
+    await areas.settle();
+    const ways = () => border.summaries().map(({ path, instances }) => `${path} ${instances}`);
+    assert.deepEqual(ways(), services.map(() => "b 1"));
+    assert.equal((await areas.clock.until(areas.hub("c").request("s3"))).text(), "in-b");
+    for (const service of services) near.unregisterService(service);
+    await areas.settle();
+    assert.deepEqual(ways(), services.map(() => "b,a 1"));
+    assert.equal((await areas.clock.until(areas.hub("c").request("s3"))).text(), "in-a");
+    await areas.close();
+  },
+);
+
+test(
   "Of areas that are equally far, borders use different ones, each with room, and another when that has gone",
   {
     timeout: 30_000,
