@@ -81,6 +81,7 @@ function count(emitter: Emitter): number {
 
 type NatsConnection = NatsLike & {
   close(): Promise<void>;
+  getServer(): string;
   protocol: { listeners: unknown[]; subscriptions: { size(): number } };
 };
 
