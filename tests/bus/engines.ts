@@ -89,11 +89,12 @@ type NatsConnection = NatsLike & {
 export async function connectNats(
   by: "connect" | "wsconnect",
   servers: string | string[],
+  options: object = {},
 ): Promise<NatsConnection> {
   type Nats = Record<typeof by, (options: object) => Promise<NatsConnection>>;
   const nats = (await clients()).load<Nats>("@nats-io/transport-node");
   const reconnect = { maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_AFTER };
-  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0 });
+  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0, ...options });
 }
 
 function nats(by: "connect" | "wsconnect"): Kind["start"] {

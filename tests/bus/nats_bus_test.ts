@@ -45,6 +45,27 @@ test(
   },
 );
 
+test(
+  ...needing(there, "natsBus() tells nothing of its own topics, though it does not hear itself"),
+  async () => {
+    const engine = await startNats();
+    const connection = await connectNats("connect", engine.url, { noEcho: true });
+    try {
+      const bus = natsBus(connection);
+      const ears = new Ears();
+      await bus.open(["own"], ears);
+      bus.publish("own", Uint8Array.of(1));
+      bus.publish("none", Uint8Array.of(2));
+      await ears.until(() => ears.events.length > 0);
+      assert.deepEqual([ears.events, ears.messages], [["unheard none"], []]);
+      await bus.close();
+    } finally {
+      await connection.close();
+      await engine[Symbol.asyncDispose]();
+    }
+  },
+);
+
 test(...needing(there, "natsBus() fails to open what it may not subscribe to"), async () => {
   const engine = await startNats({ config: permitting('["ok", "_INBOX.>"]') });
   const connection = await connectNats("connect", engine.url);

@@ -128,6 +128,16 @@ export class Engine implements AsyncDisposable {
     this.#child = null;
   }
 
+  /** Has it do nothing more, and say nothing about it, until {@linkcode resume}. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  /** Has it go on. */
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
   /** Kills it and removes its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
