@@ -130,12 +130,12 @@ export class Engine implements AsyncDisposable {
 
   /** Has it do nothing more, and say nothing about it, until {@linkcode resume}. */
   pause(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.pid !== undefined) process.kill(this.pid, "SIGSTOP");
   }
 
   /** Has it go on. */
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    if (this.pid !== undefined) process.kill(this.pid, "SIGCONT");
   }
 
   /** Kills it and removes its folder. */
