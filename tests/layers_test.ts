@@ -76,7 +76,6 @@ const TOP_LEVEL = [
   "LICENSE",
   "README.md",
   "deno.json",
-  "deno.lock",
   "examples",
   "mod.ts",
   "src",

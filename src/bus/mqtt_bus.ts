@@ -5,6 +5,7 @@
  */
 
 import type { Bus, BusEvents } from "../channel/bus.ts";
+import { type BusChannelOptions, type LastWill, lastWill } from "../channel/bus_channel.ts";
 import { Reach } from "./reach.ts";
 
 /** How a topic is subscribed to. */
@@ -52,6 +53,8 @@ export interface MqttLike {
   removeOutgoingMessage(id: number): unknown;
 }
 
+const SEPARATOR = "/";
+
 /** The largest message if the broker does not say more, in bytes: what the large services take. */
 const MAX_MESSAGE = 1 << 17;
 
@@ -85,9 +88,40 @@ export function mqttBus(client: MqttLike): Bus {
   return new MqttBus(client);
 }
 
+/** A {@linkcode LastWill} as the option `will` of `mqtt.connect`. */
+export interface MqttWill extends LastWill {
+  /** At most once, like all on the segment. */
+  readonly qos: 0;
+  /** For those who are there. */
+  readonly retain: false;
+}
+
+/**
+ * A last will by which all on a segment know at once that a router has vanished: the broker says its
+ * goodbye. It is for one start of one router.
+ *
+ * @example
+ * ```ts ignore
+ * import { Router } from "@aln/mesh";
+ * import { BusChannel, mqttBus, mqttWill } from "@aln/mesh/bus";
+ * import mqtt from "mqtt";
+ *
+ * const router = new Router("lamp");
+ * const will = mqttWill(router.address, { network: "home" });
+ * const client = mqtt.connect("mqtt://localhost", { protocolVersion: 5, will });
+ * router.addChannel(new BusChannel(mqttBus(client), { network: "home", will }));
+ * ```
+ *
+ * @param address The router's.
+ * @param options As those of its channel: `network` and `singleTopic`.
+ */
+export function mqttWill(address: string, options: BusChannelOptions = {}): MqttWill {
+  return { ...lastWill(SEPARATOR, address, options), qos: 0, retain: false };
+}
+
 class MqttBus implements Bus {
   readonly transport: string = "mqtt";
-  readonly separator: string = "/";
+  readonly separator: string = SEPARATOR;
   readonly #client: MqttLike;
   #topics: ReadonlySet<string> = new Set();
   #reach: Reach | null = null;

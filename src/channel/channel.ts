@@ -57,6 +57,8 @@ export interface Channel {
   carrier?: FrameCarrier | null;
   /** Where frames may be written, on such channels. */
   readonly outlet?: FrameOutlet;
+  /** Present on a channel that many neighbours share; it has its own `onPacket`. */
+  readonly segment?: SegmentPort;
 }
 
 /**
@@ -100,6 +102,32 @@ export interface FrameOutlet {
   reserve(size: number): FrameRoom | null;
   /** Queues the frame that has been written, of so many bytes; 0 if it was not written after all. */
   commit(size: number): void;
+}
+
+/**
+ * What a channel has that many neighbours share: whatever is sent with {@linkcode Channel.send} is
+ * for all of them, and packets say which of them they come from.
+ */
+export interface SegmentPort {
+  /**
+   * Joins, under an address: called once, by `Router.addChannel`, when the rest is set. Must not
+   * throw; if it cannot be, the channel closes.
+   */
+  open(address: string): void;
+  /**
+   * Queues one packet for one neighbour, as {@linkcode Channel.send} does for all.
+   *
+   * @param peer Who has sent something before.
+   */
+  send(packet: Packet, peer: number): boolean;
+  /** Nothing will be sent to a neighbour any more: it may be forgotten. */
+  forget(peer: number): void;
+  /** Given each packet that arrives, to own, and a number for whoever has sent it. */
+  onPacket: ((packet: Packet, peer: number) => void) | null;
+  /** Told that a neighbour is gone, by whatever knows it. */
+  onGone: ((peer: number) => void) | null;
+  /** Told that the segment can be reached, at first and again; and that it cannot. */
+  onState: ((there: boolean) => void) | null;
 }
 
 /** Whether this side has opened a connection or accepted it. */

@@ -18,6 +18,7 @@ import {
   type Destination,
   FRAME_GAP,
   type Neighbour,
+  type Segment,
   type SequenceRequest,
   type Signal,
 } from "./state.ts";
@@ -66,8 +67,8 @@ export class Announcer {
 
   /** The way to a destination has changed: tell whoever should know. */
   news(destination: Destination, now: number, why: "change" | "refresh" = "change"): void {
-    for (const neighbour of this.#core.neighbours.values()) {
-      if (neighbour.kind === "modern") this.tell(neighbour, destination, now, why);
+    for (const neighbour of this.#core.listeners.values()) {
+      if (isOwnKind(neighbour)) this.tell(neighbour, destination, now, why);
     }
   }
 
@@ -78,7 +79,7 @@ export class Announcer {
    *   alone, too; an answer is urgent.
    */
   tell(
-    neighbour: Neighbour,
+    { listener: neighbour }: Neighbour,
     destination: Destination,
     now: number,
     why: "change" | "refresh" | "answer" = "change",
@@ -97,7 +98,7 @@ export class Announcer {
     ) return;
     const note = told.note(id);
     // That it leads there itself is no news to it: it has only to forget what it heard before.
-    const lost = !tellable && destination.selected !== neighbour;
+    const lost = !tellable && destination.selected?.listener !== neighbour;
     const urgent = lost || why === "answer" || (before === 0 && (note & RETRACTED) !== 0);
     if (tellable && !urgent && !forced && this.#isNoisy(destination, now)) return;
     if ((note & DIRTY) === 0) (neighbour.dirty ??= []).push(destination);
@@ -117,12 +118,12 @@ export class Announcer {
 
   /** A service has changed: tell those who know its host by the same word. */
   serviceNews(record: ServiceRecord, except: Neighbour | null, now: number): void {
-    const { identity, routes, neighbours } = this.#core;
+    const { identity, routes, listeners } = this.#core;
     const own = record.host === identity.address;
     const host = own ? routes.self : routes.get(record.host);
     if (host === undefined) return;
-    for (const neighbour of neighbours.values()) {
-      if (neighbour.kind !== "modern" || neighbour === except) continue;
+    for (const neighbour of listeners.values()) {
+      if (!isOwnKind(neighbour) || neighbour === except?.listener) continue;
       if (neighbour.address === record.host) continue;
       if (!neighbour.rules.sees(record.name, record.host)) continue;
       const { told } = neighbour;
@@ -160,6 +161,7 @@ export class Announcer {
   /** Tells a neighbour all again, though it has heard it, and then what that comes to. */
   tellAllAgain(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
+    if (neighbour.isMember) return this.retell(neighbour);
     for (const destination of [routes.self, ...routes.values()]) {
       if (neighbour.told.cost(destination.id) === 0) continue;
       neighbour.told.set(destination.id, 0, 0, 0);
@@ -175,8 +177,40 @@ export class Announcer {
     this.#flush(neighbour, now);
   }
 
+  /**
+   * Tells one neighbour on a segment, or all of them, once more what all of them have been told, and
+   * that this was all.
+   */
+  retell(neighbour: Neighbour): void {
+    const { routes, records } = this.#core;
+    const { told, rules } = neighbour;
+    this.#writer = this.#large;
+    const services: ServiceRecord[] = [];
+    for (const { id, address } of [routes.self, ...routes.values()]) {
+      const cost = told.cost(id);
+      if (cost === 0) continue;
+      const origin = told.origin(id);
+      this.#put(neighbour, (writer) => writer.route(address, cost, told.seq(id), origin >>> 0));
+      for (const record of records.of(address, origin)) {
+        if (rules.sees(record.name, address)) services.push(record);
+      }
+    }
+    for (const { host, name, load, origin, version } of services) {
+      this.#put(neighbour, (writer) => writer.service(host, name, load, origin >>> 0, version));
+    }
+    this.#writeSignal(neighbour, { kind: "resync", what: 0 });
+    this.#writeSignal(neighbour, { kind: "digest" });
+    this.#send(neighbour);
+  }
+
+  /** Sends something short at once, and all else that is due. */
+  utter(neighbour: Neighbour, signal: Signal, now: number): void {
+    (neighbour.dueSignals ??= []).push(signal);
+    this.#flush(neighbour, now);
+  }
+
   /** Tells a neighbour what is due at once if it does not know yet who is there at an address. */
-  introduce(neighbour: Neighbour, address: string, now: number): void {
+  introduce({ listener: neighbour }: Neighbour, address: string, now: number): void {
     const { routes } = this.#core;
     const destination = address === routes.self.address ? routes.self : routes.get(address);
     if (destination === undefined || neighbour.told.cost(destination.id) > 0) return;
@@ -185,8 +219,7 @@ export class Announcer {
 
   /** Says goodbye at once. */
   leave(neighbour: Neighbour, now: number): void {
-    (neighbour.dueSignals ??= []).push({ kind: "bye", reason: 0 });
-    this.#flush(neighbour, now);
+    this.utter(neighbour, { kind: "bye", reason: 0 }, now);
   }
 
   // ── what may be told ──────────────────────────────────────────────────────
@@ -196,9 +229,10 @@ export class Announcer {
     const { selected, address } = destination;
     if (!neighbour.mayKnow(address)) return false;
     if (destination === routes.self) return !hidden;
-    if (stub || selected === null || selected === neighbour) return false;
+    if (stub || selected === null || selected.listener === neighbour) return false;
     if (destination.cost >= MAX_COST) return false;
     if (isSameRouter(selected, neighbour)) return false; // Another link to the same router.
+    if (neighbour.segment !== null && isKnownThere(neighbour.segment, destination)) return false;
     if (address === neighbour.address) return isContradicted(neighbour, destination);
     return selected.dampedUntil <= now;
   }
@@ -284,11 +318,7 @@ export class Announcer {
       told.setNote(id, before > 0 ? at | RETRACTED : note & ~(DIRTY | FORCED));
       if (before === 0) return;
       told.set(id, 0, 0, told.origin(id));
-      if (!this.#writer.route(address, 0, 0, 0)) {
-        this.#send(neighbour);
-        this.#writer.route(address, 0, 0, 0);
-      }
-      return;
+      return this.#put(neighbour, (writer) => writer.route(address, 0, 0, 0));
     }
     const cost = destination.cost + 1;
     const knows = told.origin(id) === origin;
@@ -297,11 +327,7 @@ export class Announcer {
     if (same) return;
     routes.passedOn(destination, cost, now);
     told.set(id, cost, seq, origin);
-    const unsigned = origin >>> 0;
-    if (!this.#writer.route(address, cost, seq, unsigned)) {
-      this.#send(neighbour);
-      this.#writer.route(address, cost, seq, unsigned);
-    }
+    this.#put(neighbour, (writer) => writer.route(address, cost, seq, origin >>> 0));
     if (address === neighbour.address) return; // Whoever has its name, it knows what it offers.
     const kept = knows && (before > 0 || seconds(now) - (note >> FLAG_BITS) < SERVICES_KEPT);
     if (kept) return;
@@ -320,39 +346,36 @@ export class Announcer {
     const { told } = neighbour;
     if (told.origin(destination.id) !== origin) return; // It will be told with the route.
     if (told.cost(destination.id) === 0) return told.set(destination.id, 0, 0, 0); // The same.
-    if (!this.#writer.service(host, name, load, origin >>> 0, version)) {
-      this.#send(neighbour);
-      this.#writer.service(host, name, load, origin >>> 0, version);
-    }
+    this.#put(neighbour, (writer) => writer.service(host, name, load, origin >>> 0, version));
   }
 
   #writeRequest(neighbour: Neighbour, request: SequenceRequest): void {
     const { address, origin, seq, hops } = request;
-    if (!this.#writer.seqRequest(address, origin >>> 0, seq, hops)) {
-      this.#send(neighbour);
-      this.#writer.seqRequest(address, origin >>> 0, seq, hops);
-    }
+    this.#put(neighbour, (writer) => writer.seqRequest(address, origin >>> 0, seq, hops));
   }
 
   #writeSignal(neighbour: Neighbour, signal: Signal): void {
-    if (this.#putSignal(neighbour, signal)) return;
-    this.#send(neighbour);
-    this.#putSignal(neighbour, signal);
+    this.#put(neighbour, (writer) => {
+      switch (signal.kind) {
+        case "ping":
+          return writer.ping(signal.token);
+        case "pong":
+          return writer.pong(signal.token);
+        case "resync":
+          return writer.resync(signal.what);
+        case "digest":
+          return writer.digest(toldDigest(this.#core, neighbour));
+        case "bye":
+          return writer.bye(signal.reason);
+      }
+    });
   }
 
-  #putSignal(neighbour: Neighbour, signal: Signal): boolean {
-    switch (signal.kind) {
-      case "ping":
-        return this.#writer.ping(signal.token);
-      case "pong":
-        return this.#writer.pong(signal.token);
-      case "resync":
-        return this.#writer.resync(signal.what);
-      case "digest":
-        return this.#writer.digest(toldDigest(this.#core, neighbour));
-      case "bye":
-        return this.#writer.bye(signal.reason);
-    }
+  /** Writes something into the frame, or into the next one if it is full. */
+  #put(neighbour: Neighbour, write: (writer: LinkFrameWriter) => boolean): void {
+    if (write(this.#writer)) return;
+    this.#send(neighbour);
+    write(this.#writer);
   }
 
   #send(neighbour: Neighbour): void {
@@ -372,6 +395,21 @@ function isContradicted(
   { id, origin, seq }: Destination,
 ): boolean {
   return origin > instance || (origin === instance && isNewer(seq, offers.seq(id)));
+}
+
+/** Whether a neighbour has to be told: of a segment's, all are at once. */
+function isOwnKind({ kind }: Neighbour): boolean {
+  return kind === "modern" || kind === "segment";
+}
+
+/**
+ * Whether those on a segment have it from somebody who is there: from the destination itself, or from
+ * the router that leads there over another link.
+ */
+function isKnownThere({ names }: Segment, { address, selected }: Destination): boolean {
+  if (names.has(address)) return true;
+  const via = names.get(selected!.address);
+  return via !== undefined && isSameRouter(via, selected!);
 }
 
 function isSameRouter(a: Neighbour, b: Neighbour): boolean {

@@ -18,7 +18,7 @@ import { Contests } from "./contests.ts";
 import type { Core } from "./core.ts";
 import { reasonOf } from "./drop_reason.ts";
 import { DropTally } from "./drop_tally.ts";
-import type { Effect, LinkId } from "./effects.ts";
+import type { Effect, LinkId, PeerId } from "./effects.ts";
 import { Floods } from "./floods.ts";
 import { Identity } from "./identity.ts";
 import { LegacyBorder } from "./legacy_border.ts";
@@ -32,8 +32,9 @@ import { RouteTable } from "./route_table.ts";
 import { Searches } from "./search.ts";
 import { isOffered, ServicePlane } from "./service_plane.ts";
 import { ServiceRecords } from "./service_records.ts";
+import { Segments } from "./segments.ts";
 import { ServiceTable } from "./service_table.ts";
-import { Neighbour } from "./state.ts";
+import { Neighbour, Segment } from "./state.ts";
 import { Upkeep } from "./upkeep.ts";
 
 /** What a neighbour may tell at once, at least. */
@@ -60,6 +61,7 @@ export class ControlPlane {
   readonly #tally: DropTally;
   readonly #announcer: Announcer;
   readonly #links: Links;
+  readonly #segments: Segments;
   readonly #contests: Contests;
   readonly #services: ServicePlane;
   readonly #ownKind: OwnKind;
@@ -80,6 +82,7 @@ export class ControlPlane {
     const core: Core = {
       identity,
       neighbours,
+      listeners: new Map(),
       routes: new RouteTable(
         address,
         neighbours,
@@ -144,6 +147,7 @@ export class ControlPlane {
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
       settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
+      heardOnSegment: (neighbour, hello, now) => this.#segments.heardHello(neighbour, hello, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
     this.#announcer = announcer;
@@ -151,6 +155,12 @@ export class ControlPlane {
     this.#services = services;
     this.choice = choice;
     this.#links = links;
+    this.#segments = new Segments(core, announcer, links, {
+      create: (segment, now) => this.#member(segment, now),
+      part: (neighbour, now) => this.#depart(neighbour, now),
+      doubt: (neighbour) => this.#ownKind.doubt(neighbour),
+      full: ({ voice }, now) => tally.full(voice, "neighbour", now),
+    });
     this.#contests = new Contests(
       core,
       announcer,
@@ -166,7 +176,10 @@ export class ControlPlane {
       floods: this.floods,
       tally,
       contests: this.#contests,
-      part,
+      part: (neighbour, now) => {
+        if (neighbour.isMember) this.#segments.gone(neighbour, now);
+        else part(neighbour, now);
+      },
     });
     this.#upkeep = new Upkeep(core, announcer, choice, lives, searches);
   }
@@ -175,13 +188,37 @@ export class ControlPlane {
 
   /** A link has come up. */
   linkUp(link: LinkId, settings: LinkSettings, choosesFormat: boolean, now: number): void {
-    const meters = new Meters(settings.limits, this.#burst, now);
-    const rules = this.#rules = rulesOf(settings.policy, this.#rules);
-    const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++, rules);
+    const neighbour = this.#neighbour(link, settings, now);
     neighbour.choosesFormat = choosesFormat;
-    this.core.neighbours.set(link, neighbour);
-    this.#upkeep.start(now);
     this.#links.up(neighbour, now);
+  }
+
+  /** A link has come up that many neighbours share. */
+  segmentUp(link: LinkId, settings: LinkSettings, now: number): void {
+    const segment = new Segment(this.#neighbour(link, settings, now), settings);
+    this.#segments.up(segment, now);
+  }
+
+  /** A segment cannot be reached for now, or can be again. */
+  segmentIs(there: boolean, link: LinkId, now: number): void {
+    const segment = this.core.neighbours.get(link)?.segment ?? null;
+    if (segment === null) return;
+    if (there) this.#segments.back(segment, now);
+    else this.#segments.away(segment, now);
+  }
+
+  /** The neighbour on a segment that a packet comes from; `null` if there is no room for one more. */
+  sender(link: LinkId, peer: PeerId, { net }: Packet, now: number): Neighbour | null {
+    const segment = this.core.neighbours.get(link)?.segment ?? null;
+    const member = segment && this.#segments.member(segment, peer, now);
+    if (member?.kind === "open" && net !== NET_QUERY) this.#segments.ask(member, now);
+    return member;
+  }
+
+  /** The engine says that a neighbour on a segment is gone. */
+  neighbourDown(link: LinkId, peer: PeerId, now: number): void {
+    const member = this.core.neighbours.get(link)?.segment?.members.get(peer);
+    if (member !== undefined) this.#segments.gone(member, now);
   }
 
   /** A link has gone down: choose again for all that its neighbour offered. */
@@ -189,14 +226,15 @@ export class ControlPlane {
     const neighbour = this.core.neighbours.get(link);
     if (neighbour === undefined) return;
     this.core.neighbours.delete(link);
-    this.#tally.end(neighbour);
+    this.core.listeners.delete(link);
+    if (neighbour.segment !== null) this.#segments.away(neighbour.segment, now);
     this.#links.down(neighbour, now);
-    this.#part(neighbour, now);
+    this.#depart(neighbour, now);
   }
 
   /** We leave: our own kind is told, and need not notice. */
   leave(now: number): void {
-    for (const neighbour of this.core.neighbours.values()) {
+    for (const neighbour of this.core.listeners.values()) { // Channels leave segments themselves.
       if (neighbour.kind === "modern") this.#announcer.leave(neighbour, now);
     }
   }
@@ -239,12 +277,34 @@ export class ControlPlane {
 
   // ── within ───────────────────────────────────────────────────────────────
 
+  /** Somebody at the far end of a link, or all who are. */
+  #neighbour(link: LinkId, settings: LinkSettings, now: number): Neighbour {
+    const meters = new Meters(settings.limits, this.#burst, now);
+    const rules = this.#rules = rulesOf(settings.policy, this.#rules);
+    const neighbour = new Neighbour(link, settings, meters, now, this.#linksSeen++, rules);
+    this.core.neighbours.set(link, neighbour);
+    this.core.listeners.set(link, neighbour);
+    this.#upkeep.start(now);
+    return neighbour;
+  }
+
+  /** Somebody on a segment. */
+  #member(segment: Segment, now: number): Neighbour {
+    const { settings, voice } = segment;
+    const meters = new Meters(settings.limits, this.#burst, now);
+    const order = this.#linksSeen++;
+    const link = -1 - order;
+    const member = new Neighbour(link, settings, meters, now, order, voice.rules, segment);
+    member.ownSession = voice.ownSession;
+    return member;
+  }
+
   #hear(neighbour: Neighbour, packet: Packet, now: number): void {
     const { net } = packet;
     switch (net) {
       case NET_ROUTE:
       case NET_SERVICE:
-        if (neighbour.kind === "gone") return;
+        if (neighbour.kind === "gone" || neighbour.isMember) return;
         if (neighbour.kind === "modern") return this.#links.takenForOld(neighbour, now);
         this.#links.beOld(neighbour, now);
         return this.border.hear(neighbour, packet, now);
@@ -269,6 +329,12 @@ export class ControlPlane {
     }
   }
 
+  /** Tells what is yet untold of a neighbour that is gone, and lets go of it. */
+  #depart(neighbour: Neighbour, now: number): void {
+    this.#tally.end(neighbour);
+    this.#part(neighbour, now);
+  }
+
   /** Lets go of a neighbour's offers and of all that was due to it. */
   #part(neighbour: Neighbour, now: number): void {
     neighbour.kind = "gone";
@@ -280,6 +346,7 @@ export class ControlPlane {
 
   #drop(neighbour: Neighbour, error: ChannelError, now: number): void {
     const { link } = neighbour;
+    if (neighbour.isMember) return this.#segments.gone(neighbour, now);
     this.#tally.end(neighbour); // While the link is still there, for whoever counts.
     this.core.emit({ kind: "close", link, error });
     this.linkDown(link, now);

@@ -16,8 +16,10 @@ import type { Destination, Neighbour } from "./state.ts";
 export interface Core {
   /** Who we are. */
   readonly identity: Identity;
-  /** Every link that is up. */
+  /** Every link that is up: the neighbours on a segment, and the segment itself. */
   readonly neighbours: Map<LinkId, Neighbour>;
+  /** Those of them who are told of news: not each neighbour on a segment, but all of them at once. */
+  readonly listeners: Map<LinkId, Neighbour>;
   /** Ways to other routers. */
   readonly routes: RouteTable;
   /** Instances of services that can be used now. */

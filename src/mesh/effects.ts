@@ -8,8 +8,14 @@ import type { AlnError } from "../errors.ts";
 import type { Packet } from "../wire/packet.ts";
 import type { DropReason } from "./drop_reason.ts";
 
-/** Names one link; never used again after the link is down. */
+/**
+ * Names one link; never used again after the link is down. Those of neighbours on a segment are given
+ * by the mesh, and below 0.
+ */
 export type LinkId = number;
+
+/** Tells the neighbours on one segment apart: given by its channel, and never used for another. */
+export type PeerId = number;
 
 /** A way to a destination. */
 export interface RouteInfo {
@@ -44,12 +50,12 @@ export interface Candidate {
 }
 
 /**
- * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, or gone,
- * though its link may still be up.
+ * What a neighbour is: not yet known, of our kind (it has negotiated), an old router, gone, though its
+ * link may still be up; or all on a segment at once.
  */
-export type NeighbourKind = "open" | "modern" | "legacy" | "gone";
+export type NeighbourKind = "open" | "modern" | "legacy" | "gone" | "segment";
 
-/** Who is at the far end of a link. */
+/** Who is at the far end of a link, or on a segment. */
 export interface NeighbourInfo {
   /** Its address; `""` while it has not said it. */
   address: string;
@@ -88,6 +94,15 @@ export type Effect =
   | { readonly kind: "route"; readonly route: RouteInfo; readonly held?: true }
   /** Tell that a service changed. */
   | { readonly kind: "service"; readonly service: ServiceInfo }
+  /** From now on `link` is the way to one neighbour on the segment that is this link. */
+  | {
+    readonly kind: "join";
+    readonly link: LinkId;
+    readonly segment: LinkId;
+    readonly peer: PeerId;
+  }
+  /** A neighbour on a segment is gone: its link is down. */
+  | { readonly kind: "part"; readonly link: LinkId }
   /** Say to this link's channel whether its peer reads packets in bytes. */
   | { readonly kind: "format"; readonly link: LinkId; readonly binary: boolean }
   /** Close this link: it is of no use any more. The mesh has forgotten it already. */

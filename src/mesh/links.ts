@@ -42,8 +42,11 @@ const PING_AFTER = 10_000;
 /** A neighbour that has been silent for so long is gone, in ms. Our hello says so, for tools. */
 const DEAD_AFTER = 30_000;
 
-/** A neighbour whose timers are throttled, such as a hidden page, may be silent for longer. */
-const DEAD_AFTER_THROTTLED = 90_000;
+/** A neighbour whose timers are throttled, such as a hidden page, may be silent for so much longer. */
+const THROTTLED_PATIENCE = 3;
+
+/** A neighbour on a segment speaks now and then by itself: it is pinged after that part of its time. */
+const PING_PART = 2 / 3;
 
 /**
  * How long a neighbour whose name somebody else goes by may take to prove alive before that is
@@ -68,6 +71,8 @@ export interface LinkHooks {
   settle(address: string, now: number): void;
   /** The link is of no use: treat it as down. */
   drop(neighbour: Neighbour, error: ChannelError, now: number): void;
+  /** A neighbour on a segment says who it is. */
+  heardOnSegment(neighbour: Neighbour, hello: Hello, now: number): void;
 }
 
 /** Keeps links. */
@@ -98,7 +103,7 @@ export class Links {
 
   /** A link has come up: ask who is there. */
   up(neighbour: Neighbour, now: number): void {
-    neighbour.ownSession = session(this.#core.random);
+    neighbour.ownSession = this.session();
     this.query(neighbour, now);
   }
 
@@ -119,7 +124,7 @@ export class Links {
     // Some peers lose what they are sent: whoever has not answered may not know us either.
     const isLost = often && neighbour.unanswered > 0;
     if (isLost && neighbour.kind === "legacy") this.#border.self(neighbour);
-    this.#hello(neighbour, now);
+    this.hello(neighbour, now);
     neighbour.queryAt = Infinity;
     neighbour.withdrewItself = false;
     if (often && neighbour.unanswered < QUERY_RETRIES) {
@@ -143,6 +148,7 @@ export class Links {
       );
       return this.#hooks.drop(neighbour, error, now);
     }
+    if (neighbour.isMember) return this.#hooks.heardOnSegment(neighbour, hello, now);
     const again = neighbour.kind === "modern" && neighbour.session === hello.session;
     if (!again && now - neighbour.welcomedAt < WELCOME_INTERVAL) return; // It will say it again.
     const hearsUs = hello.seen === neighbour.ownSession;
@@ -154,14 +160,18 @@ export class Links {
     }
     // It has come up after us, or has begun anew: what we said before was lost on it.
     const late = neighbour.kind === "legacy" || (neighbour.session !== "" && !again);
-    if (!again) this.#welcome(neighbour, hello, now);
-    if (hello.also !== "") this.#heardAlso(neighbour, hello.also, now);
+    if (!again) {
+      this.welcome(neighbour, hello, now);
+      this.#waitForProof(neighbour, now);
+    }
+    if (hello.also !== "") this.heardAlso(neighbour, hello.also, now);
     if (hearsUs) this.#proven(neighbour);
-    else if (again || late) this.#hello(neighbour, now);
+    else if (again || late) this.hello(neighbour, now);
   }
 
   /** A neighbour asks as old peers do. */
   heardQuery(neighbour: Neighbour, now: number): void {
+    if (neighbour.isMember) return; // No old peer is on a segment.
     this.beOld(neighbour, now);
     this.#border.hearQuery(neighbour, now);
   }
@@ -180,8 +190,8 @@ export class Links {
 
   /** A neighbour of our kind speaks to us as to an old peer: it has not heard our hello. */
   takenForOld(neighbour: Neighbour, now: number): void {
-    if (now - neighbour.helloAt < QUERY_RETRY) return;
-    this.#hello(neighbour, now);
+    if (neighbour.isMember || now - neighbour.helloAt < QUERY_RETRY) return;
+    this.hello(neighbour, now);
   }
 
   /** A link frame has come from a neighbour: it knows us. */
@@ -209,9 +219,21 @@ export class Links {
 
   // ── saying hello ──────────────────────────────────────────────────────────
 
-  /** @param also Our session on another link to the same router. */
-  #hello(neighbour: Neighbour, now: number, also: string = ""): void {
+  /**
+   * Says who we are.
+   *
+   * @param how `also`: our session on another link to the same router; `answering`: no answer is
+   *   wanted.
+   */
+  hello(
+    neighbour: Neighbour,
+    now: number,
+    { also = "", answering = false }: { also?: string; answering?: boolean } = {},
+  ): void {
     const { identity, emit } = this.#core;
+    const { segment } = neighbour;
+    const onSegment = segment === null ? 0 : answering ? ROLE.shared | ROLE.answering : ROLE.shared;
+    const keepalive = Math.ceil((segment?.voice.keepalive ?? PING_AFTER) / 1_000);
     neighbour.helloAt = now;
     neighbour.queries++;
     const data = encodeHello({
@@ -219,9 +241,9 @@ export class Links {
       address: identity.address,
       instance: identity.origin >>> 0,
       session: neighbour.ownSession,
-      keepalive: PING_AFTER / 1_000,
+      keepalive,
       dead: DEAD_AFTER / 1_000,
-      role: this.#role | (neighbour.rules.hidesServices ? ROLE.selective : 0),
+      role: this.#role | (neighbour.rules.hidesServices ? ROLE.selective : 0) | onSegment,
       maxFrame: MAX_LINK_FRAME,
       maxRoutes: this.#maxRoutes,
       seen: neighbour.session,
@@ -254,9 +276,10 @@ export class Links {
     return false;
   }
 
-  #welcome(neighbour: Neighbour, hello: Hello, now: number): void {
+  /** Somebody of our kind is there whom we have not known, or who has begun anew: greets it. */
+  welcome(neighbour: Neighbour, hello: Hello, now: number): void {
     const { identity } = this.#core;
-    const { missed } = neighbour;
+    const { missed, isMember } = neighbour;
     this.#hooks.forgetOffers(neighbour, now);
     neighbour.forget();
     this.#border.farewell(neighbour);
@@ -276,16 +299,32 @@ export class Links {
       MIN_LINK_FRAME,
       Math.min(MAX_LINK_FRAME, hello.maxFrame || Infinity),
     );
-    const patience = (hello.role & ROLE.throttled) !== 0 ? DEAD_AFTER_THROTTLED : DEAD_AFTER;
-    neighbour.deadAfter = patience;
-    this.#waitForProof(neighbour, now);
+    neighbour.deadAfter = DEAD_AFTER * this.patience(hello);
     this.#damp(neighbour, now);
     this.#challengeNamesakes(neighbour, now);
+    const welcome = ++neighbour.welcomes;
+    this.#watch(neighbour, welcome, now + pingAfter(neighbour));
+    if (isMember) return; // What it has to hear goes to all, or is told in answer.
     if (missed) this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
     this.#announcer.greet(neighbour, now);
-    const welcome = ++neighbour.welcomes;
-    this.#watch(neighbour, welcome, now + PING_AFTER);
     this.#digestLater(neighbour, welcome, now);
+  }
+
+  /** How much longer than others somebody may be silent. */
+  patience({ role }: Hello): number {
+    return (role & ROLE.throttled) !== 0 ? THROTTLED_PATIENCE : 1;
+  }
+
+  /** Whether a hello on a segment asks for nothing. */
+  isAnswer({ role }: Hello): boolean {
+    return (role & ROLE.answering) !== 0;
+  }
+
+  /** A new session: sixteen random hex digits. */
+  session(): string {
+    const half = () => Math.floor(this.#core.random() * 0x1_0000_0000).toString(16);
+    const digits = [half(), half()].map((digits) => digits.padStart(8, "0"));
+    return digits.join(""); // Unlike a sum, it keeps no parts.
   }
 
   /** What is sent to a neighbour from now on is bytes, or text as for old peers. */
@@ -318,8 +357,9 @@ export class Links {
         const error = new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
         return this.#hooks.drop(neighbour, error, now);
       }
-      if (silent >= PING_AFTER - 1) this.#ping(neighbour, now);
-      const next = silent >= PING_AFTER - 1 ? now + PING_AFTER : neighbour.heardAt + PING_AFTER;
+      const patience = pingAfter(neighbour);
+      if (silent >= patience - 1) this.#ping(neighbour, now);
+      const next = silent >= patience - 1 ? now + PING_AFTER : neighbour.heardAt + patience;
       this.#watch(neighbour, welcome, Math.min(next, neighbour.heardAt + neighbour.deadAfter));
     });
   }
@@ -355,13 +395,13 @@ export class Links {
       this.challenge(other, now);
       if (neighbour.kind !== "modern" || !isSameLife(other, neighbour)) continue;
       // If it is one router, it knows us on both links, and says so on the one that we trust.
-      this.#hello(other, now, neighbour.ownSession);
+      this.hello(other, now, { also: neighbour.ownSession, answering: true });
       if (other.also === neighbour.session) this.#unite(other, neighbour, now);
     }
   }
 
   /** A neighbour has said that what it calls itself on another link is itself, too. */
-  #heardAlso(neighbour: Neighbour, session: string, now: number): void {
+  heardAlso(neighbour: Neighbour, session: string, now: number): void {
     neighbour.also = session;
     for (const other of this.#core.neighbours.values()) {
       if (other === neighbour || other.session !== session) continue;
@@ -385,7 +425,7 @@ export class Links {
     if (neighbour.kind === "legacy") this.#border.challenge(neighbour, now);
     if (neighbour.kind !== "modern" || neighbour.doubted) return;
     const { pingAt, heardAt, roundTrip } = neighbour;
-    const patience = neighbour.deadAfter / DEAD_AFTER; // More than 1 if its timers are throttled.
+    const patience = Math.min(THROTTLED_PATIENCE, neighbour.deadAfter / DEAD_AFTER);
     const slow = Math.max(OVERTAKE_AFTER, 2 * roundTrip) * patience;
     const dead = Math.max(DOUBT_TIMEOUT, 3 * roundTrip) * patience;
     if (pingAt > heardAt && now - pingAt >= dead) return this.#lose(neighbour, now);
@@ -429,6 +469,11 @@ export class Links {
   }
 }
 
+/** Silence after which a neighbour is pinged, in ms. */
+function pingAfter({ deadAfter, isMember }: Neighbour): number {
+  return isMember ? PING_PART * deadAfter : PING_AFTER;
+}
+
 /** Whether a neighbour has not begun anew since it was greeted, nor turned out to be an old peer. */
 function isWelcome({ kind, welcomes }: Neighbour, welcome: number): boolean {
   return kind === "modern" && welcomes === welcome;
@@ -438,10 +483,4 @@ function isWelcome({ kind, welcomes }: Neighbour, welcome: number): boolean {
 function isSameLife(a: Neighbour, b: Neighbour): boolean {
   return a.kind === "modern" && b.kind === "modern" && a.address === b.address &&
     a.instance === b.instance;
-}
-
-/** Sixteen random hex digits. */
-function session(random: () => number): string {
-  const half = () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, "0");
-  return [half(), half()].join(""); // Unlike a sum, it keeps no parts.
 }

@@ -18,6 +18,7 @@ import type {
   LinkId,
   NeighbourInfo,
   NeighbourKind,
+  PeerId,
   RouteInfo,
   ServiceInfo,
 } from "./effects.ts";
@@ -25,7 +26,7 @@ import type { Ledger } from "./ledger.ts";
 import type { LinkSettings, MeshOptions } from "./options.ts";
 import { type Passage, passage } from "./passage.ts";
 import { isProxied } from "./sequence.ts";
-import type { Destination } from "./state.ts";
+import type { Destination, Neighbour } from "./state.ts";
 
 /** A route as one router has told it to another. */
 export interface ToldRoute {
@@ -107,6 +108,49 @@ export class Mesh {
     return this.#take();
   }
 
+  /**
+   * A link has come up that many neighbours share, none of them old.
+   *
+   * @throws {TypeError} If a filter of its policy is none; then it has not.
+   */
+  segmentUp(link: LinkId, now: number, settings: LinkSettings = {}): Effect[] {
+    this.#epoch++;
+    this.#control.segmentUp(link, settings, now);
+    return this.#take();
+  }
+
+  /** A segment cannot be reached for now: nobody is there. */
+  segmentAway(link: LinkId, now: number): Effect[] {
+    this.#epoch++;
+    this.#control.segmentIs(false, link, now);
+    return this.#take();
+  }
+
+  /** A segment can be reached again. */
+  segmentBack(link: LinkId, now: number): Effect[] {
+    this.#epoch++;
+    this.#control.segmentIs(true, link, now);
+    return this.#take();
+  }
+
+  /** The engine of a segment says that one neighbour there is gone. */
+  neighbourDown(link: LinkId, peer: PeerId, now: number): Effect[] {
+    this.#epoch++;
+    this.#control.neighbourDown(link, peer, now);
+    return this.#take();
+  }
+
+  /**
+   * A packet has come in from one neighbour on a segment.
+   *
+   * @param packet Owned by the mesh from now on.
+   */
+  receiveFrom(link: LinkId, peer: PeerId, packet: Packet, now: number): Effect[] {
+    const neighbour = this.#control.sender(link, peer, packet, now);
+    if (neighbour !== null) this.#receive(neighbour, packet, now);
+    return this.#take();
+  }
+
   /** A link has gone down: closed, failed, or it cannot even carry routes. */
   linkDown(link: LinkId, now: number): Effect[] {
     this.#epoch++;
@@ -128,15 +172,7 @@ export class Mesh {
    */
   receive(link: LinkId, packet: Packet, now: number): Effect[] {
     const neighbour = this.#control.core.neighbours.get(link);
-    if (neighbour === undefined) return [];
-    neighbour.heardAt = now;
-    neighbour.heard++;
-    if (packet.net !== 0) {
-      this.#epoch++;
-      this.#control.receive(neighbour, packet, now);
-    } else if (this.#control.bears(neighbour, packet, now)) {
-      this.#data.carry(packet, neighbour, now);
-    }
+    if (neighbour !== undefined) this.#receive(neighbour, packet, now);
     return this.#take();
   }
 
@@ -240,9 +276,13 @@ export class Mesh {
   /** Who is at the far end of a link; `null` if it is down. */
   neighbour(link: LinkId): NeighbourInfo | null {
     const neighbour = this.#control.core.neighbours.get(link);
-    if (neighbour === undefined) return null;
-    const { address, kind, cost, roundTrip, repeats } = neighbour;
-    return { address, kind, cost, roundTrip, repeats };
+    return neighbour === undefined ? null : infoOf(neighbour);
+  }
+
+  /** Who is on a segment; nobody, if it is none. */
+  members(link: LinkId): NeighbourInfo[] {
+    const members = this.#control.core.neighbours.get(link)?.segment?.members.values() ?? [];
+    return [...members].filter(({ kind }) => kind === "modern").map(infoOf);
   }
 
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
@@ -381,6 +421,17 @@ export class Mesh {
 
   // ── within ────────────────────────────────────────────────────────────────
 
+  #receive(neighbour: Neighbour, packet: Packet, now: number): void {
+    neighbour.heardAt = now;
+    neighbour.heard++;
+    if (packet.net !== 0) {
+      this.#epoch++;
+      this.#control.receive(neighbour, packet, now);
+    } else if (this.#control.bears(neighbour, packet, now)) {
+      this.#data.carry(packet, neighbour, now);
+    }
+  }
+
   #candidate(address: string, capacity: number): Candidate {
     if (address === this.address) return { address, capacity, cost: 0, held: false };
     const destination = this.#routed(address);
@@ -404,4 +455,8 @@ export class Mesh {
     this.#effects = [];
     return effects;
   }
+}
+
+function infoOf({ address, kind, cost, roundTrip, repeats }: Neighbour): NeighbourInfo {
+  return { address, kind, cost, roundTrip, repeats };
 }

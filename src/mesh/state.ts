@@ -12,7 +12,7 @@ import { MAX_LINK_FRAME } from "../wire/link_frame.ts";
 import { Budget } from "./budget.ts";
 import { Disbelieved } from "./disbelieved.ts";
 import type { DropReason } from "./drop_reason.ts";
-import type { LinkId, NeighbourKind } from "./effects.ts";
+import type { LinkId, NeighbourKind, PeerId } from "./effects.ts";
 import { Ledger } from "./ledger.ts";
 import { type LinkRules, OPEN } from "./link_policy.ts";
 import type { LinkSettings } from "./options.ts";
@@ -142,6 +142,33 @@ export interface Tally {
   readonly error: AlnError;
 }
 
+/** A link that many neighbours share. */
+export class Segment {
+  /** All of them at once: what it is told, they all hear. */
+  readonly voice: Neighbour;
+  /** Each of them. */
+  readonly members: Map<PeerId, Neighbour> = new Map();
+  /** Those who have said their names; of several of one name, one. */
+  readonly names: Map<string, Neighbour> = new Map();
+  /** Those who have asked what there is, and have had no answer yet. */
+  readonly asked: Set<Neighbour> = new Set();
+  /** How many may be asked who they are. */
+  readonly askBudget: Budget = new Budget(100, 20, -Infinity);
+  /** When we have joined it last, in ms. */
+  joinedAt: number = 0;
+
+  /** What holds for each of them. */
+  readonly settings: LinkSettings;
+
+  /** Constructs a new instance. */
+  constructor(voice: Neighbour, settings: LinkSettings) {
+    this.voice = voice;
+    this.settings = settings;
+    voice.segment = this;
+    voice.kind = "segment";
+  }
+}
+
 /** Between two frames to one neighbour that need not be quick, in ms, at first. */
 export const FRAME_GAP = 50;
 
@@ -183,7 +210,11 @@ export class Neighbour {
    * What we have told it: our own kind exactly that, an old peer the least that it may still hold.
    * The note is the announcer's.
    */
-  readonly told: Ledger = new Ledger();
+  readonly told: Ledger;
+  /** The segment that it is on, or that it stands for. */
+  segment: Segment | null;
+  /** Which neighbour on its segment it is. */
+  peer: PeerId = 0;
 
   /** Not preferred until then, in ms, and not passed on: its link comes and goes too often. */
   dampedUntil: number = 0;
@@ -312,8 +343,11 @@ export class Neighbour {
   }
   /** Whether it has withdrawn itself, and we have yet to ask what it means. */
   withdrewItself: boolean = false;
-  /** Silence after which it is asked whether it is there, in ms. */
-  readonly keepalive: number;
+  /**
+   * Silence after which it is asked whether it is there, in ms; of a segment, how often we say there
+   * that we are.
+   */
+  keepalive: number;
   /** Queries sent. */
   queries: number = 0;
   /** Queries sent since it last answered. */
@@ -349,6 +383,7 @@ export class Neighbour {
     now: number,
     order: number = 0,
     rules: LinkRules = OPEN,
+    segment: Segment | null = null,
   ) {
     const { cost = 1, trusted = true, keepalive = KEEPALIVE } = settings;
     this.link = this.router = link;
@@ -359,6 +394,18 @@ export class Neighbour {
     this.rules = rules;
     this.heardAt = now;
     this.meters = meters;
+    this.segment = segment;
+    this.told = segment?.voice.told ?? new Ledger();
+  }
+
+  /** Whether it is one of many on a segment. */
+  get isMember(): boolean {
+    return this.segment !== null && this.segment.voice !== this;
+  }
+
+  /** Who hears what it is told: all on its segment, or it alone. */
+  get listener(): Neighbour {
+    return this.segment?.voice ?? this;
   }
 
   /** Notes its address. */
@@ -387,7 +434,7 @@ export class Neighbour {
   /** Forgets all that was said on either side. */
   forget(): void {
     this.offers.clearAll();
-    this.told.clearAll();
+    if (!this.isMember) this.told.clearAll();
     this.dirty = this.dueRequests = this.dueSignals = null;
     this.serviceCount = 0;
     this.stale = this.audit = null;

@@ -50,6 +50,10 @@ export class Link implements AdmissionHooks, TransitHooks {
   readonly admission: Admission;
   /** What is counted of it. */
   readonly counters: LinkCounters;
+  /** If it is a segment: what the mesh calls each neighbour there. */
+  readonly members: Map<number, LinkId> | null;
+  /** Whether the mesh has been told of it. */
+  isUp: boolean = false;
   readonly #host: LinkHost;
 
   /**
@@ -70,6 +74,7 @@ export class Link implements AdmissionHooks, TransitHooks {
     this.gate = options.gate;
     this.admission = new Admission(doorkeeper, channel, options, this);
     this.counters = new LinkCounters(host.now());
+    this.members = channel.segment === undefined ? null : new Map();
     this.#host = host;
   }
 

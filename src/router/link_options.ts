@@ -82,6 +82,22 @@ export function checkLinkOptions(options: LinkOptions): void {
   }
 }
 
+/**
+ * Checks what does not go with a channel that many neighbours share.
+ *
+ * @param keyed Whether the router has a key.
+ * @throws {TypeError} If an option asks something of the one neighbour that there is elsewhere.
+ */
+export function checkSegmentOptions({ key, identity = false }: LinkOptions, keyed: boolean): void {
+  if (key === undefined ? keyed : key !== null) {
+    const why = "neighbours on a segment cannot prove that they know a key";
+    throw new TypeError(`Cannot add channel: ${why}; with key: null, the engine lets them in`);
+  }
+  if (identity !== false) {
+    throw new TypeError("Cannot add channel: neighbours on a segment show no certificates");
+  }
+}
+
 /** Whether a gate lets a packet out. */
 export function passes(gate: LinkOptions["gate"], packet: Packet): boolean {
   try {

@@ -6,7 +6,7 @@
  */
 
 import { CHUNK_SIZE, SMALL_CHUNK_SIZE } from "../call/frame.ts";
-import type { Channel, FrameOutlet } from "../channel/channel.ts";
+import type { Channel, FrameOutlet, SegmentPort } from "../channel/channel.ts";
 import { type AlnError, ChannelError, PacketError, UnreachableError } from "../errors.ts";
 import { type DropReason, noDrops } from "../mesh/drop_reason.ts";
 import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
@@ -44,6 +44,7 @@ import { Link, type LinkHost } from "./link.ts";
 import {
   type AuthPolicy,
   checkLinkOptions,
+  checkSegmentOptions,
   type LinkOptions,
   type NetworkKey,
   passes,
@@ -142,6 +143,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   /** Those whose neighbours have been let in. */
   readonly #links: Map<LinkId, Link> = new Map();
   readonly #byChannel: Map<Channel, Link> = new Map();
+  /** Neighbours on segments. */
+  readonly #members: Map<LinkId, { link: Link; peer: number }> = new Map();
   readonly #contexts: ContextTable<ContextOwner>;
   readonly #deadlines: Deadlines = new Deadlines(() => this.#arm());
   readonly #handlers: Handlers;
@@ -168,6 +171,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       ),
     up: (link) => {
       this.#links.set(link.id, link);
+      const { segment } = link.channel;
+      if (segment) return segment.open(this.address);
       const choosesFormat = link.channel.peerReadsBinary !== undefined;
       this.#apply(this.#mesh.linkUp(link.id, this.#clock.now(), link.options, choosesFormat));
     },
@@ -253,10 +258,13 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
    */
   addChannel(channel: Channel, options: LinkOptions = {}): void {
     checkLinkOptions(options);
+    const { segment } = channel;
+    if (segment) checkSegmentOptions(options, this.#doorkeeper.key !== null);
     if (this.#byChannel.has(channel)) {
       throw new TypeError("Cannot add channel: it is attached already");
     }
-    const link = new Link(this.#nextLink++, channel, options, this.#doorkeeper, this.#host);
+    const keyless = segment ? { ...options, key: null } : options;
+    const link = new Link(this.#nextLink++, channel, keyless, this.#doorkeeper, this.#host);
     if (this.#closing) return channel.close(closedError());
     this.#byChannel.set(channel, link);
     channel.onDrop = (error, packet, count) => this.#dropped(link, error, packet, count);
@@ -265,8 +273,38 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       link.admission.receive(packet);
     };
     channel.onClose = (reason) => this.#detach(link, link.admission.closed(reason), true);
+    if (segment) this.#listen(link, segment);
     if ("carrier" in channel) channel.carrier = new Transit(this.#mesh, link.id, link);
     link.admission.start(); // Last: the channel may answer, or close, before its send() returns.
+  }
+
+  /** Takes what a segment tells. */
+  #listen(link: Link, segment: SegmentPort): void {
+    segment.onPacket = (packet, peer) => {
+      link.counters.packetsIn++;
+      const member = link.members!.get(peer);
+      if (member !== undefined) return this.#receive(member, packet);
+      if (this.#closing || !link.isUp) return;
+      this.#apply(this.#mesh.receiveFrom(link.id, peer, packet, this.#clock.now()));
+    };
+    segment.onGone = (peer) => {
+      if (!this.#closing) this.#apply(this.#mesh.neighbourDown(link.id, peer, this.#clock.now()));
+    };
+    segment.onState = (there) => {
+      const now = this.#clock.now();
+      if (this.#closing || !this.#links.has(link.id)) return;
+      if (!there) this.#apply(this.#mesh.segmentAway(link.id, now));
+      else if (link.isUp) this.#apply(this.#mesh.segmentBack(link.id, now));
+      else {
+        link.isUp = true;
+        this.#apply(this.#mesh.segmentUp(link.id, now, link.options));
+      }
+    };
+  }
+
+  /** The link that a number of the mesh's stands for: its own, or that of the segment. */
+  #linkOf(id: LinkId): Link | undefined {
+    return this.#links.get(id) ?? this.#members.get(id)?.link;
   }
 
   /** A channel has dropped something. */
@@ -295,6 +333,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
     admission.end();
     const forget = () => channel.onClose = channel.onDrop = null;
     channel.onPacket = null;
+    const { segment } = channel;
+    if (segment) segment.onPacket = segment.onGone = segment.onState = null;
+    for (const member of link.members?.values() ?? []) this.#members.delete(member);
     if (channel.carrier) channel.carrier = null;
     if (closed) forget();
     else channel.onClose = forget;
@@ -555,7 +596,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       contexts: this.#contexts.size,
       drops: { ...this.#drops },
       channels: [...this.#links.values()].map(({ id, channel, counters }) =>
-        counters.snapshot(id, channel, this.#mesh.neighbour(id), now)
+        counters.snapshot(id, channel, this.#mesh.neighbour(id), this.#mesh.members(id), now)
       ),
     };
   }
@@ -631,7 +672,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /** Takes a packet that has come over a link. */
   #receive(link: LinkId, packet: Packet): void {
-    if (this.#closing || !this.#links.has(link)) return;
+    if (this.#closing || this.#linkOf(link) === undefined) return;
     const now = this.#clock.now();
     if (this.#acting || this.#telling || this.#news.length > 0) { // It has to wait for its turn.
       return this.#apply(this.#mesh.receive(link, packet, now));
@@ -668,7 +709,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
   #perform(effect: Effect, outcome: Outcome | null): void {
     switch (effect.kind) {
       case "transmit": {
-        const channel = this.#links.get(effect.link)?.channel;
+        const channel = this.#linkOf(effect.link)?.channel;
         const error = this.#transmit(effect.link, effect.packet);
         if (error !== null) this.#drop(effect.packet, error, outcome, { channel });
         else if (outcome) outcome.done = true;
@@ -681,13 +722,28 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         return;
       case "drop": {
         const { packet, error, reason, count, link = 0 } = effect;
-        const channel = this.#links.get(link)?.channel;
+        const channel = this.#linkOf(link)?.channel;
         return this.#drop(packet, error, outcome, { reason, count, channel });
       }
       case "route":
         if (effect.held) return; // Packets wait; there is nothing to tell yet.
         this.#news.push(() => this.#tellRoute(effect.route));
         return;
+      case "join": {
+        const { link: id, segment, peer } = effect;
+        const link = this.#links.get(segment);
+        if (link === undefined) return;
+        link.members!.set(peer, id);
+        return void this.#members.set(id, { link, peer });
+      }
+      case "part": {
+        const member = this.#members.get(effect.link);
+        if (member === undefined) return;
+        const { link, peer } = member;
+        this.#members.delete(effect.link);
+        if (link.members!.get(peer) === effect.link) link.members!.delete(peer);
+        return link.channel.segment!.forget(peer);
+      }
       case "format":
         return this.#links.get(effect.link)?.channel.peerReadsBinary?.(effect.binary);
       case "close": {
@@ -712,12 +768,16 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /** Gives a packet to a channel; says why if it does not take it. */
   #transmit(id: LinkId, packet: Packet): ChannelError | null {
-    const link = this.#links.get(id);
+    const member = id < 0 ? this.#members.get(id) : undefined;
+    const link = member?.link ?? this.#links.get(id);
     if (link === undefined) return linkError("ERR_CHANNEL_CLOSED", "the channel has closed");
+    const { channel } = link;
     let error: ChannelError;
     try {
       const passed = passes(link.gate, packet);
-      if (passed && link.channel.send(packet) !== false) {
+      const sent = passed &&
+        (member ? channel.segment!.send(packet, member.peer) : channel.send(packet)) !== false;
+      if (sent) {
         link.counters.packetsOut++;
         return null;
       }
@@ -729,7 +789,7 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       error = linkError("ERR_CHANNEL_CLOSED", "the channel threw", { cause }); // It must not.
     }
     this.#detach(link, error, false); // It must not keep routes it cannot carry.
-    link.channel.close(); // In order: it may be doing just that, with data yet to go out.
+    channel.close(); // In order: it may be doing just that, with data yet to go out.
     return error;
   }
 

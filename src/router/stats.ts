@@ -32,10 +32,12 @@ export interface RouterStats {
 export interface ChannelStats {
   /** Tells channels of this router apart; never used again. */
   id: number;
-  /** Address of the router at its far end; `""` while it has not said it. */
+  /** Address of the router at its far end; `""` while it has not said it, and of a segment. */
   address: string;
-  /** What it is: one of our kind, an older one, or yet to be found out. */
-  kind: "modern" | "legacy" | "unknown";
+  /** What it is: one of our kind, an older one, yet to be found out; or many, on a segment. */
+  kind: "modern" | "legacy" | "unknown" | "segment";
+  /** Who is on it, if it is a segment. */
+  neighbours?: { address: string; roundTrip: number | null }[];
   /** What carries it, such as "tcp", "wss" or "memory"; `null` if it does not say. */
   transport: string | null;
   /** What a hop over it counts for. */
@@ -95,14 +97,23 @@ export class LinkCounters {
     id: LinkId,
     channel: Channel,
     neighbour: NeighbourInfo | null,
+    members: readonly NeighbourInfo[],
     now: number,
   ): ChannelStats {
     const { counters, bufferedBytes, transport = null } = channel;
     const { address = "", kind, cost = 1, roundTrip = 0, repeats = 0 } = neighbour ?? {};
+    const isSegment = channel.segment !== undefined;
+    const known = kind === "modern" || kind === "legacy" ? kind : "unknown";
     return {
       id,
       address,
-      kind: kind === "modern" || kind === "legacy" ? kind : "unknown",
+      kind: isSegment ? "segment" : known,
+      ...isSegment && {
+        neighbours: members.map(({ address, roundTrip }) => ({
+          address,
+          roundTrip: roundTrip > 0 ? roundTrip : null,
+        })),
+      },
       transport,
       cost,
       uptime: Math.round(now - this.#since),

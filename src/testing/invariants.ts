@@ -100,7 +100,8 @@ export class Invariants {
     this.changes++;
     this.changedAt = this.#network.now;
     this.nextHops.update(node, address);
-    if (Number.isNaN(this.nextHops.distance(node, address)) && !this.disputed.has(address)) {
+    const isCircle = Number.isNaN(this.nextHops.distance(node, address));
+    if (isCircle && !this.disputed.has(address) && this.nextHops.goesRound(node, address)) {
       this.loops++;
       const path = this.nextHops.path(node, address).join(" → ");
       this.#report(`packets for "${address}" go round: ${path}`);

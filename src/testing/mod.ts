@@ -38,6 +38,13 @@ export {
 } from "./scenario.ts";
 export { seededRandom } from "./seeded_random.ts";
 export { type End, type LinkOptions, Links, type Notice } from "./simulated_links.ts";
+export {
+  type Port,
+  type Publication,
+  type Segment,
+  type SegmentOptions,
+  Segments,
+} from "./simulated_segments.ts";
 export { SimulatedNetwork, type SimulatedNetworkOptions } from "./simulated_network.ts";
 export type { NodeOptions, Sent, SimulatedNode, Watcher } from "./simulated_node.ts";
 export type { CreateRouter, SimulatedRouter } from "./simulated_router.ts";
@@ -61,6 +68,7 @@ export type {
   LinkId,
   NeighbourInfo,
   NeighbourKind,
+  PeerId,
   RouteInfo,
   ServiceInfo,
 } from "../mesh/effects.ts";

@@ -17,7 +17,8 @@ export function nextHopOf(
   address: string,
 ): SimulatedNode | null {
   const link = node.mesh.nextHop?.(address) ?? null;
-  return link === null ? null : network.links.end(link)?.far.node ?? null;
+  if (link === null) return null;
+  return network.links.end(link)?.far.node ?? network.segments.far(node, link)?.node ?? null;
 }
 
 /** The next hops of all nodes, by destination: a walk costs a few array reads. */
@@ -73,6 +74,18 @@ export class NextHops {
       node = this.#nodes[index]!;
     }
     return NaN;
+  }
+
+  /** Whether packets really go round: who is gone from a segment unnoticed takes none. */
+  goesRound(from: SimulatedNode, address: string): boolean {
+    const seen: Set<SimulatedNode> = new Set();
+    for (let node: SimulatedNode | null = from; node !== null && node.alive;) {
+      if (node.mesh.address === address) return false;
+      if (seen.has(node)) return true;
+      seen.add(node);
+      node = nextHopOf(this.#network, node, address);
+    }
+    return false;
   }
 
   /** The nodes of a walk, the first once more if it is a circle. */

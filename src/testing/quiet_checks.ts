@@ -8,9 +8,12 @@
 import { violation } from "./invariants.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
 import type { SimulatedNode } from "./simulated_node.ts";
+import type { Port, Segment } from "./simulated_segments.ts";
 
 /** What the checks look at: a {@linkcode SimulatedNetwork}, or whatever tells as much. */
-export type RestingNetwork = Pick<SimulatedNetwork, "now" | "nodes" | "links">;
+export type RestingNetwork =
+  & Pick<SimulatedNetwork, "now" | "nodes" | "links">
+  & Partial<Pick<SimulatedNetwork, "segments">>;
 
 /** Options of the checks. */
 export interface QuietOptions {
@@ -75,6 +78,7 @@ export function checkQuiet(network: RestingNetwork, options: QuietOptions = {}):
 export function checkIdle(network: SimulatedNetwork, options: QuietOptions = {}): void {
   for (const node of [...network.nodes.values()]) {
     for (const { far } of network.links.of(node)) network.disconnect(node.id, far.node.id);
+    for (const { segment } of network.segments.of(node)) network.part(node.id, segment.name);
   }
   const { now } = network;
   while (network.next <= now + MEMORY) network.run(Math.max(0, network.next - network.now));
@@ -130,6 +134,8 @@ class Inspection {
       this.#neighbours[node.index]!.push(far.node);
       this.#neighbours[far.node.index]!.push(node);
     }
+    const pairs = [...network.segments?.all() ?? []].flatMap(pairsOn);
+    for (const [near, far] of pairs) this.#neighbours[near.node.index]!.push(far.node);
     const visible = this.#nodes.filter(({ options }) => !options.mesh?.hidden);
     const owners = Map.groupBy(visible, ({ mesh }) => mesh.address);
     for (const [address, nodes] of owners) this.#checkDestination(address, nodes);
@@ -142,6 +148,11 @@ class Inspection {
       const { node, link, far } = links[i]!;
       this.#checkAgreement(node, link, far.node, far.link);
       this.#checkAgreement(far.node, far.link, node, link);
+    }
+    for (const [near, far] of pairs) {
+      const link = network.segments!.linkTo(near, far);
+      const back = network.segments!.linkTo(far, near);
+      if (link !== null && back !== null) this.#checkAgreement(near.node, link, far.node, back);
     }
   }
 
@@ -220,10 +231,15 @@ class Inspection {
   }
 
   /** Who gets a packet if a node sends it. */
-  #next({ mesh }: SimulatedNode, address: string): SimulatedNode | null {
-    const link = mesh.nextHop?.(address) ?? null;
-    const end = link === null ? undefined : this.#network.links.end(link);
-    return end !== undefined && this.#network.links.works(end) ? end.far.node : null;
+  #next(node: SimulatedNode, address: string): SimulatedNode | null {
+    const link = node.mesh.nextHop?.(address) ?? null;
+    if (link === null) return null;
+    const { links, segments } = this.#network;
+    const end = links.end(link);
+    if (end === undefined) {
+      return segments?.works(node, link) ? segments.far(node, link)!.node : null;
+    }
+    return links.works(end) ? end.far.node : null;
   }
 
   #checkGhosts(owners: Map<string, SimulatedNode[]>, disputed: ReadonlySet<string>): void {
@@ -271,4 +287,14 @@ class Inspection {
       );
     }
   }
+}
+
+/** Those on a segment who hear each other, both ways round. */
+function pairsOn({ ports }: Segment<SimulatedNode>): [Port<SimulatedNode>, Port<SimulatedNode>][] {
+  const all = [...ports.values()];
+  return all.flatMap((near) =>
+    all.filter((far) => far !== near && far.side === near.side).map((far) =>
+      [near, far] as [Port<SimulatedNode>, Port<SimulatedNode>]
+    )
+  );
 }

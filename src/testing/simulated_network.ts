@@ -8,12 +8,18 @@
  */
 
 import { Agenda } from "../mesh/agenda.ts";
-import type { Effect } from "../mesh/effects.ts";
+import type { Effect, LinkId } from "../mesh/effects.ts";
 import { Mesh } from "../mesh/mesh.ts";
 import type { MeshOptions } from "../mesh/options.ts";
 import { Packet } from "../wire/packet.ts";
 import { seededRandom } from "./seeded_random.ts";
 import { type End, type LinkOptions, Links, type Notice } from "./simulated_links.ts";
+import {
+  type Port,
+  type Publication,
+  type SegmentOptions,
+  Segments,
+} from "./simulated_segments.ts";
 import type { NodeOptions, Sent, SimulatedNode, Watcher } from "./simulated_node.ts";
 import type { CreateRouter, SimulatedRouter } from "./simulated_router.ts";
 import { packetSize, Traffic } from "./traffic.ts";
@@ -70,6 +76,13 @@ interface Flight {
   packet: Packet | Uint8Array | null;
 }
 
+/** A publication on its way to somebody on a segment, who has to be there still. */
+interface Message {
+  to: Port<NodeState>;
+  from: Port<NodeState>;
+  packets: (Packet | Uint8Array)[];
+}
+
 /** Nodes, links, and the packets between them. */
 export class SimulatedNetwork {
   /** Virtual time, in ms. */
@@ -82,12 +95,15 @@ export class SimulatedNetwork {
   readonly nodes: Map<string, SimulatedNode> = new Map();
   /** Every link. */
   readonly links: Links<SimulatedNode>;
+  /** Every segment. */
+  readonly segments: Segments<SimulatedNode>;
   /** Packets of applications that were on a link when it was cut, or that a link lost. */
   lostOnLinks: number = 0;
 
   readonly #links: Links<NodeState> = new Links();
   readonly #states: Map<string, NodeState> = new Map();
-  readonly #flights: Agenda<Flight> = new Agenda();
+  readonly #segments: Segments<NodeState> = new Segments();
+  readonly #flights: Agenda<Flight | Message> = new Agenda();
   readonly #timers: Agenda<NodeState> = new Agenda();
   readonly #actions: Agenda<() => void> = new Agenda();
   readonly #watchers: Set<Watcher> = new Set();
@@ -106,6 +122,7 @@ export class SimulatedNetwork {
     this.#encode = options.encode ?? true;
     this.#record = options.record ?? true;
     this.links = this.#links;
+    this.segments = this.#segments;
   }
 
   // ── nodes ─────────────────────────────────────────────────────────────────
@@ -146,6 +163,7 @@ export class SimulatedNetwork {
     const node = this.#node(id);
     this.#remove(node);
     for (const end of this.#links.of(node)) this.#cut(end, noticed ? "second" : "neither");
+    for (const port of this.#segments.of(node)) this.#takeOff(port, noticed);
   }
 
   /** Lets a node say goodbye, close its links and end. */
@@ -154,6 +172,7 @@ export class SimulatedNetwork {
     if (node.mesh.leave) this.#apply(node, node.mesh.leave(this.now));
     this.#remove(node);
     for (const end of this.#links.of(node)) this.#hangUp(end);
+    for (const port of this.#segments.of(node)) this.#takeOff(port, true);
   }
 
   /** Kills a node, and starts it anew with the same links. */
@@ -164,8 +183,10 @@ export class SimulatedNetwork {
       const settings = link < far.link ? [near, other] as const : [other, near] as const;
       return [far, { ...options, settings }] as const;
     });
+    const segments = this.#segments.of(node).map(({ segment }) => segment.name);
     this.kill(id);
     this.start(id, options);
+    for (const name of segments) this.join(id, name);
     for (const [far, options] of neighbours) {
       if (far.node.alive) this.connect(id, far.node.id, options);
     }
@@ -191,6 +212,84 @@ export class SimulatedNetwork {
   /** Lets nothing more through from one node to another, and tells nobody; or lets it again. */
   silence(from: string, to: string, silent: boolean = true): void {
     for (const { far } of this.#links.between(this.#node(from), this.#node(to))) far.deaf = silent;
+  }
+
+  // ── segments ──────────────────────────────────────────────────────────────
+
+  /** Puts a node on a segment. */
+  join(id: string, name: string, options?: SegmentOptions): void {
+    const node = this.#node(id);
+    const segment = this.#segments.get(name, options);
+    const port = this.#segments.add(node, segment);
+    const up = node.mesh.segmentUp?.(port.link, this.now, segment.options.settings);
+    this.#apply(node, up ?? []);
+  }
+
+  /** Takes a node off a segment; the others notice at once if the engine tells them. */
+  part(id: string, name: string, noticed: boolean = true): void {
+    const node = this.#node(id);
+    for (const port of this.#segments.of(node)) {
+      if (port.segment.name !== name) continue;
+      this.#takeOff(port, noticed);
+      this.#apply(node, node.mesh.linkDown(port.link, this.now));
+    }
+  }
+
+  /** Lets some of those on a segment hear only each other; without any, all hear all again. */
+  split(name: string, ids: Iterable<string> = []): void {
+    const apart = new Set(ids);
+    for (const port of this.#segments.get(name).ports.values()) {
+      port.side = apart.has(port.node.id) ? 1 : 0;
+    }
+  }
+
+  /** Takes somebody off a segment, who may not run any more. */
+  #takeOff(port: Port<NodeState>, noticed: boolean): void {
+    const hearers = this.#segments.hearers(port, null);
+    this.#segments.remove(port);
+    for (const { node, link } of noticed ? hearers : []) {
+      this.#apply(node, node.mesh.neighbourDown?.(link, port.peer, this.now) ?? []);
+    }
+  }
+
+  #publish(from: Port<NodeState>, { to, packets }: Publication): void {
+    const { segment } = from;
+    segment.publications++;
+    const { delay, loss = 0 } = segment.options;
+    const messages = packets.map((packet) => {
+      const asIs = !this.#encode && packet.net !== 0;
+      const bytes = asIs ? null : packet.toBinary();
+      if (this.traffic.count(packet, bytes?.length ?? packetSize(packet))) this.#newsAt = this.now;
+      return bytes ?? packet;
+    });
+    for (const hearer of this.#segments.hearers(from, to)) {
+      if (this.#record) {
+        for (const packet of packets) {
+          this.sent.push({ at: this.now, from: from.node.id, to: hearer.node.id, packet });
+        }
+      }
+      if (loss > 0 && this.#random() < loss) {
+        this.lostOnLinks += packets.filter(({ net }) => net === 0).length;
+        continue;
+      }
+      const arrival = Math.max(
+        hearer.arrivals.get(from.peer) ?? 0,
+        this.now + (delay ? delay(this.#random) : 1),
+      );
+      hearer.arrivals.set(from.peer, arrival);
+      this.#flights.add(arrival, { to: hearer, from, packets: messages });
+    }
+  }
+
+  #hear({ to, from, packets }: Message): void {
+    const { node, link, segment } = to;
+    const lost = !node.alive || this.#segments.port(node, link) !== to || to.side !== from.side;
+    if (!lost) segment.deliveries++;
+    for (const packet of packets) {
+      const whole = packet instanceof Packet ? packet.copy() : Packet.fromBinary(packet);
+      if (lost) this.lostOnLinks += whole.net === 0 ? 1 : 0;
+      else this.#apply(node, node.mesh.receiveFrom?.(link, from.peer, whole, this.now) ?? []);
+    }
   }
 
   // ── what applications do ──────────────────────────────────────────────────
@@ -284,7 +383,9 @@ export class SimulatedNetwork {
       return action();
     }
     const flight = this.#flights.take(this.now);
-    if (flight !== undefined) return this.#arrive(flight);
+    if (flight !== undefined) {
+      return "packets" in flight ? this.#hear(flight) : this.#arrive(flight);
+    }
     const node = this.#timers.take(this.now);
     if (node === undefined) return;
     if (node.due <= this.now) node.due = Infinity;
@@ -317,11 +418,27 @@ export class SimulatedNetwork {
 
   #apply(node: NodeState, effects: Effect[]): void {
     const closed: End<NodeState>[] = [];
+    const publications: Map<LinkId, { port: Port<NodeState>; publication: Publication }> =
+      new Map();
     for (const effect of effects) {
       if (effect.kind === "transmit") {
-        const end = this.#links.end(effect.link);
-        if (end?.node === node) this.#transmit(end, effect.packet);
+        const { link, packet } = effect;
+        const end = this.#links.end(link);
+        if (end?.node === node) this.#transmit(end, packet);
+        const begun = publications.get(link);
+        if (begun !== undefined) begun.publication.packets.push(packet);
+        if (end !== undefined || begun !== undefined) continue;
+        const way = this.#segments.way(node, link);
+        if (way === null) continue;
+        const publication = { to: way.to, packets: [packet] };
+        publications.set(link, { port: way.port, publication });
         continue;
+      }
+      if (effect.kind === "join") {
+        this.#segments.port(node, effect.segment)?.ways.set(effect.link, effect.peer);
+      }
+      if (effect.kind === "part") {
+        for (const { ways } of this.#segments.of(node)) ways.delete(effect.link);
       }
       if (this.#record) node.effects.push(effect);
       if (effect.kind === "close") {
@@ -331,6 +448,7 @@ export class SimulatedNetwork {
       if (effect.kind === "route" || effect.kind === "service") this.#newsAt = this.now;
       for (const watcher of this.#watchers) watcher(node, effect);
     }
+    for (const { port, publication } of publications.values()) this.#publish(port, publication);
     for (const end of closed) this.#hangUp(end);
     this.#schedule(node);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Effect, LinkId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
+import type { Effect, LinkId, PeerId, RouteInfo, ServiceInfo } from "../mesh/effects.ts";
 import type { RouteDetails, ToldRoute } from "../mesh/mesh.ts";
 import type { LinkSettings, MeshOptions } from "../mesh/options.ts";
 import type { Packet } from "../wire/packet.ts";
@@ -19,6 +19,12 @@ export interface SimulatedRouter {
   linkDown(link: LinkId, now: number): Effect[];
   /** A packet has come in. */
   receive(link: LinkId, packet: Packet, now: number): Effect[];
+  /** It is on a segment. */
+  segmentUp?(link: LinkId, now: number, settings?: LinkSettings): Effect[];
+  /** A packet has come in from somebody on a segment. */
+  receiveFrom?(link: LinkId, peer: PeerId, packet: Packet, now: number): Effect[];
+  /** The engine says that somebody on a segment is gone. */
+  neighbourDown?(link: LinkId, peer: PeerId, now: number): Effect[];
   /** The application sends a packet. */
   send(packet: Packet, now: number): Effect[];
   /** The application offers a service; capacity 0 withdraws it. */

@@ -52,6 +52,8 @@ export const ROLE = {
   shared: 8,
   /** Keeps some services from this neighbour: what it tells of them is not all. */
   selective: 16,
+  /** Asks for no tables: it answers a hello, or says only that it is still there. */
+  answering: 32,
 } as const;
 
 /** What a router says of itself when a link comes up. */

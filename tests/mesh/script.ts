@@ -208,6 +208,10 @@ export function log(effects: Effect[]): string[] {
         const { service, address, capacity } = effect.service;
         return `! service ${service}@${address} ${capacity}`;
       }
+      case "join":
+        return `join ${effect.link}: ${effect.peer} on ${effect.segment}`;
+      case "part":
+        return `part ${effect.link}`;
       case "format":
         return `format ${effect.link} ${effect.binary ? "binary" : "text"}`;
       case "close":

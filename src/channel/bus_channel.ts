@@ -1,0 +1,392 @@
+/**
+ * {@linkcode BusChannel}: many routers on one segment of an engine that carries messages by topic.
+ *
+ * @module
+ */
+
+import { ChannelError, PacketError } from "../errors.ts";
+import type { Bytes } from "../wire/bytes.ts";
+import { NET_LINK } from "../wire/limits.ts";
+import { LinkFrameWriter } from "../wire/link_frame.ts";
+import { decodePart, Packet } from "../wire/packet.ts";
+import { encodePacket } from "../wire/packet_codec.ts";
+import {
+  decodeSegmentHead,
+  encodeSegmentHead,
+  encodeSegmentMessage,
+  EVERYBODY,
+  forEachPacket,
+  PACKET_OVERHEAD,
+} from "../wire/segment_message.ts";
+import { BaseChannel } from "./base_channel.ts";
+import { type Bus, type BusEvents, topicOf } from "./bus.ts";
+import type { ChannelOptions, SegmentPort } from "./channel.ts";
+
+/** Options of a {@linkcode BusChannel}. */
+export interface BusChannelOptions extends ChannelOptions {
+  /**
+   * Which segment of the engine: only routers with the same word hear each other.
+   *
+   * @default {"mesh"}
+   */
+  network?: string;
+  /**
+   * Use one topic, `aln/NETWORK`, for everything, where access to more cannot be had: everybody is
+   * then handed every message.
+   *
+   * @default {false}
+   */
+  singleTopic?: boolean;
+  /**
+   * The goodbye that the engine says for us if we vanish, where it has such a thing: see `mqttWill`.
+   */
+  will?: LastWill;
+}
+
+/** A goodbye, made before its channel: the program gives it to the engine when it connects. */
+export interface LastWill {
+  /** Where it is to be published. */
+  readonly topic: string;
+  /** What. */
+  readonly payload: Bytes;
+}
+
+/** How long the engine may be away before everybody on the segment is taken for gone, in ms. */
+const GRACE = 2_000;
+
+/** The largest message that packets are put into together, in bytes. */
+const MAX_BATCH = 1 << 16;
+
+/** Bytes published after which the engine is waited for. */
+const WINDOW = 1 << 18;
+
+/** Neighbours whose addresses are kept; others are not heard. */
+const MAX_PEERS = 1 << 15;
+
+/**
+ * A segment that many routers share: of NATS, MQTT, Redis, `BroadcastChannel`, or any other
+ * {@linkcode Bus}. All who have joined one network are neighbours, one hop from each other.
+ *
+ * What routers tell each other is published once for all, on `aln/NETWORK/all`; a packet for one of
+ * them on `aln/NETWORK/to/ADDRESS`, so that the engine does the filtering. What waits together goes out
+ * together. A neighbour that vanishes is noticed by whatever means the engine has, and after 30 seconds
+ * of silence else.
+ *
+ * Whoever may publish on the engine's topics can speak for anybody there: who that is, is the
+ * engine's business, and so a router with a network key attaches it with `{ key: null }`.
+ *
+ * @example Threads of one process, or pages of one origin
+ * ```ts
+ * import { Router } from "@aln/mesh";
+ * import { broadcastBus, BusChannel } from "@aln/mesh/bus";
+ * import assert from "node:assert/strict";
+ *
+ * const join = (address: string) => {
+ *   const router = new Router(address);
+ *   router.addChannel(new BusChannel(broadcastBus(new BroadcastChannel("example"))));
+ *   return router;
+ * };
+ * const a = join("tab-a");
+ * const b = join("tab-b"); // In another tab.
+ * b.registerService("ping", () => "pong");
+ *
+ * await a.waitForService("ping");
+ * assert.equal((await a.request("ping")).text(), "pong");
+ * await Promise.all([a.close(), b.close()]);
+ * ```
+ */
+export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes]> {
+  /** What a channel has that many neighbours share. */
+  readonly segment: SegmentPort = {
+    open: (address) => void this.#open(address),
+    send: (packet, peer) => this.#sendTo(packet, peer),
+    forget: (peer) => void this.#addresses.delete(peer),
+    onPacket: null,
+    onGone: null,
+    onState: null,
+  };
+  readonly #bus: Bus;
+  readonly #network: string;
+  readonly #single: boolean;
+  /** Our number on the segment, which no other life of us has. */
+  readonly #life: number;
+  readonly #addresses: Map<number, string> = new Map();
+  #head: Bytes | null = null;
+  /** For whom the packet is that is being encoded. */
+  #to: number = EVERYBODY;
+  #there: boolean = false;
+  #grace: ReturnType<typeof setTimeout> | undefined;
+  #scheduled: boolean = false;
+  /** Bytes published since the engine was last known to have taken all. */
+  #window: number = 0;
+  #flushing: boolean = false;
+  #shut: boolean = false;
+  #left: boolean = false;
+
+  /**
+   * Constructs a new instance, which joins when a router takes it.
+   *
+   * @param bus The engine; given up when the channel closes.
+   * @throws {PacketError} If the will is none of a segment's.
+   */
+  constructor(bus: Bus, options: BusChannelOptions = {}) {
+    super(options);
+    const { network = "mesh", singleTopic = false, will } = options;
+    this.#bus = bus;
+    this.#network = network;
+    this.#single = singleTopic;
+    this.#life = will === undefined ? randomLife() : lifeOf(will);
+    this.transport = bus.transport;
+  }
+
+  // ── sending ───────────────────────────────────────────────────────────────
+
+  /** Encodes a packet as bytes. */
+  protected override encode(packet: Packet): readonly [peer: number, bytes: Bytes] {
+    const bytes = encodePacket(packet);
+    const room = this.#bus.maxMessage - (this.#head?.length ?? 0) - PACKET_OVERHEAD;
+    if (bytes.length > room) {
+      const why = `it takes ${bytes.length} bytes, and a message holds ${room}`;
+      throw new PacketError("ERR_PACKET_FIELD", `Cannot publish packet: ${why}`);
+    }
+    return [this.#to, bytes];
+  }
+
+  /** What a packet takes in a message. */
+  protected override sizeOf([, bytes]: readonly [peer: number, bytes: Bytes]): number {
+    return PACKET_OVERHEAD + bytes.length;
+  }
+
+  #sendTo(packet: Packet, peer: number): boolean {
+    this.#to = peer;
+    const sent = this.send(packet);
+    this.#to = EVERYBODY;
+    return sent;
+  }
+
+  /** Publishes what is queued, in the next microtask. */
+  protected override flush(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** While the engine is waited for, that is no reason to give up. */
+  protected override progress(): number {
+    return NaN;
+  }
+
+  /** Publishes what waits, all for one listener together, until the engine is to be waited for. */
+  #pump(): void {
+    while (this.#there && !this.#flushing && !this.idle) {
+      const batches: Map<number, Bytes[]> = new Map();
+      let size = 0;
+      while (size < MAX_BATCH) {
+        const next = this.next();
+        if (next === undefined) break;
+        size += this.sizeOf(next);
+        const [peer, bytes] = next;
+        const batch = batches.get(peer);
+        if (batch) batch.push(bytes);
+        else batches.set(peer, [bytes]);
+      }
+      for (const [peer, packets] of batches) this.#publish(peer, packets);
+      this.#window += size;
+      if (this.#window < WINDOW || this.#bus.flush === undefined) this.sent(size);
+      else this.#wait(size);
+    }
+  }
+
+  #publish(peer: number, packets: Bytes[]): void {
+    const head = this.#head!;
+    const room = Math.min(MAX_BATCH, this.#bus.maxMessage) - head.length;
+    const topic = this.#topic(peer);
+    for (let at = 0; at < packets.length;) {
+      let end = at;
+      for (let size = 0; end < packets.length; end++) {
+        size += PACKET_OVERHEAD + packets[end]!.length;
+        if (size > room && end > at) break;
+      }
+      this.#bus.publish(topic, encodeSegmentMessage(head, peer, packets.slice(at, end)));
+      at = end;
+    }
+  }
+
+  /** Waits until the engine has taken what was published. */
+  #wait(size: number): void {
+    this.#flushing = true;
+    const done = () => {
+      this.#flushing = false;
+      this.#window = 0;
+      if (this.#left) return;
+      this.sent(size);
+      this.#pump();
+    };
+    this.#bus.flush!().then(done, done); // Whether the engine is there is told otherwise.
+  }
+
+  #topic(peer: number): string {
+    const address = this.#addresses.get(peer);
+    if (!this.#single && address !== undefined) return this.#topicTo(address);
+    return topicOf(wordsForAll(this.#network, this.#single), this.#bus.separator);
+  }
+
+  #topicTo(address: string): string {
+    return topicOf(["aln", this.#network, "to", address], this.#bus.separator);
+  }
+
+  // ── hearing ───────────────────────────────────────────────────────────────
+
+  async #open(address: string): Promise<void> {
+    this.#head = encodeSegmentHead({ from: this.#life, to: EVERYBODY, address });
+    const topics = [this.#topic(EVERYBODY)];
+    if (!this.#single) topics.push(this.#topicTo(address));
+    try {
+      await this.#bus.open(topics, this.#events);
+    } catch (cause) {
+      const why = "Cannot join segment: the engine does not let us subscribe";
+      return this.close(new ChannelError("ERR_CHANNEL_CLOSED", why, { cause }));
+    }
+    if (this.isOpen) this.#isThere();
+  }
+
+  readonly #events: BusEvents = {
+    message: (message) => this.#hear(message),
+    away: () => {
+      if (!this.#there) return;
+      this.#there = false;
+      clearTimeout(this.#grace);
+      this.#grace = setTimeout(() => this.#isAway(), GRACE);
+    },
+    back: () => {
+      if (this.isOpen && !this.#there) this.#isThere();
+    },
+    unheard: (topic) => {
+      for (const peer of [...this.#addresses.keys()]) {
+        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
+      }
+    },
+    closed: (reason) => {
+      this.finish(
+        reason ?? new ChannelError("ERR_CHANNEL_CLOSED", "Cannot keep channel: the engine is gone"),
+      );
+    },
+  };
+
+  #isThere(): void {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+    this.#there = true;
+    this.segment.onState?.(true);
+    this.#pump();
+  }
+
+  /** The engine has been away for too long: what waits will not be of use any more. */
+  #isAway(): void {
+    const count = this.queue.clear();
+    this.sent(0);
+    if (count > 0) {
+      const why = `the engine is away, and ${count} had not been published`;
+      this.drop(new ChannelError("ERR_CHANNEL_CLOSED", `Cannot send: ${why}`), null, count);
+    }
+    this.segment.onState?.(false);
+  }
+
+  #hear(message: Uint8Array): void {
+    try {
+      const head = decodeSegmentHead(message);
+      if (head === null) return; // Of a version to come.
+      const { from, to, address, offset } = head;
+      if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
+      this.received(message.length);
+      if (!this.#addresses.has(from)) {
+        if (this.#addresses.size >= MAX_PEERS) throw crowded(address);
+        this.#addresses.set(from, address);
+      }
+      forEachPacket(message, offset, (start, end) => {
+        this.#take(decodePart(message, start, end, false), from);
+      });
+    } catch (error) {
+      this.drop(error as PacketError | ChannelError);
+    }
+  }
+
+  #take(packet: Packet, from: number): void {
+    if (!this.isOpen) return;
+    this.passed(1);
+    this.segment.onPacket?.(packet, from);
+  }
+
+  // ── the end ───────────────────────────────────────────────────────────────
+
+  /** Leaves the segment, and says so: nobody else would notice soon. */
+  protected override shut(reason?: unknown): void {
+    if (this.#shut) return reason === undefined ? undefined : this.finish(reason);
+    this.#shut = true;
+    if (this.#there) this.#bus.publish(this.#topic(EVERYBODY), goodbye(this.#head!));
+    const flushed = reason === undefined && this.#there ? this.#bus.flush?.() : undefined;
+    const leave = () => this.finish(reason);
+    if (flushed === undefined) leave();
+    else flushed.then(leave, leave);
+  }
+
+  /** Lets go of the engine. */
+  protected override finish(reason?: unknown): void {
+    if (!this.#left) void this.#bus.close().catch(() => {});
+    this.#left = true;
+    this.#there = false;
+    clearTimeout(this.#grace);
+    this.#addresses.clear();
+    super.finish(reason);
+  }
+}
+
+/**
+ * A goodbye for a router that may vanish: what its channel says if it closes.
+ *
+ * @param separator The engine's.
+ * @param address The router's.
+ * @param options As the channel will have them.
+ */
+export function lastWill(
+  separator: string,
+  address: string,
+  { network = "mesh", singleTopic = false }: BusChannelOptions = {},
+): LastWill {
+  const head = encodeSegmentHead({ from: randomLife(), to: EVERYBODY, address });
+  return {
+    topic: topicOf(wordsForAll(network, singleTopic), separator),
+    payload: goodbye(head),
+  };
+}
+
+/** What somebody says who leaves. */
+function goodbye(head: Bytes): Bytes {
+  const frame = new LinkFrameWriter();
+  frame.bye(0);
+  const packet = new Packet({ net: NET_LINK, data: frame.finish() });
+  return encodeSegmentMessage(head, EVERYBODY, [encodePacket(packet)]);
+}
+
+/** The topic for all, in words. */
+function wordsForAll(network: string, singleTopic: boolean): string[] {
+  return singleTopic ? ["aln", network] : ["aln", network, "all"];
+}
+
+function randomLife(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! || 1;
+}
+
+function lifeOf({ payload }: LastWill): number {
+  const head = decodeSegmentHead(payload);
+  if (head !== null) return head.from;
+  throw new PacketError("ERR_PACKET_FIELD", "Cannot use will: it is of another version");
+}
+
+function crowded(address: string): ChannelError {
+  const why = `Cannot hear "${address}": ${MAX_PEERS} are there already`;
+  return new ChannelError("ERR_CHANNEL_PROTOCOL", why);
+}
