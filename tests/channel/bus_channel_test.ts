@@ -187,9 +187,23 @@ describe("BusChannel", () => {
     const call = a.router.request("hang", "", { timeout: 30_000 });
     await until(() => b.channel.counters.packetsIn > 0);
     engine.attach(b.bus, false); // As when its process is killed.
-    a.bus.events!.unheard("aln/mesh/to/b");
+    a.router.send({ dst: "b", srv: "hang" });
     await assert.rejects(call, { code: "ERR_NO_ROUTE" });
     assert.deepEqual(a.router.routes(), []);
+  });
+
+  test("does not let go of a neighbour that is heard after all", { timeout: 20_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    await Promise.all([reaches(a.router, "b"), reaches(b.router, "a")]);
+    a.bus.events!.unheard("aln/mesh/to/b"); // A server that did not know yet.
+    a.bus.events!.unheard("aln/mesh/to/b");
+    await quiet(engine);
+    assert.deepEqual(a.router.routes().map(({ address }) => address), ["b"]);
+    engine.attach(b.bus, false);
+    a.router.send({ dst: "b", srv: "x" });
+    await until(() => a.router.routes().length === 0);
   });
 
   test("believes a router that comes back at once, whatever was said of its last life", {
