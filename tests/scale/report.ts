@@ -103,7 +103,7 @@ export function realTable(sizes: RealFigures[]): string {
     ["one more service: to / from the server", ({ service }) => messages(service)],
     ["at rest: to / from the server each second", ({ idle }) => messages(idle)],
     ["at rest: CPU of each router each second", ({ idle }) => time(idle.cpu)],
-    ["at rest: CPU of the server", ({ idle }) => `${digits(idle.server)} % of a core`],
+    ["at rest: CPU of the server each second", ({ idle }) => time(idle.server)],
     ["resident memory of each process", ({ memory }) => `${digits(memory.process)} MB`],
     ["of that, what each router has added", ({ memory }) => `${digits(memory.router)} MB`],
     ["resident memory of the server", ({ memory }) => `${digits(memory.server)} MB`],
