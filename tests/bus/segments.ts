@@ -1,0 +1,96 @@
+/**
+ * Whole routers on the segments of real engines.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Router, type RouterOptions } from "../../mod.ts";
+import { type Bus, BusChannel, type BusChannelOptions } from "../../src/bus/mod.ts";
+
+/** Options of {@linkcode Routers.join}. */
+export interface JoinOptions extends BusChannelOptions {
+  /** The router's. */
+  router?: RouterOptions;
+}
+
+/** Routers of one test, which are closed at its end. */
+export class Routers implements AsyncDisposable {
+  /** All that were made. */
+  readonly all: Router[] = [];
+  /** What went wrong, but for what cannot be routed. */
+  readonly drops: string[] = [];
+  readonly #waiting: Set<() => void> = new Set();
+
+  /** Makes a router and has it join. */
+  join(address: string, bus: Bus, { router: own, ...options }: JoinOptions = {}): Router {
+    const router = new Router(address, own);
+    for (const type of ["service", "route"] as const) {
+      router.addEventListener(type, () => this.#look());
+    }
+    router.addEventListener("drop", ({ reason, error }) => {
+      if (reason !== "route") this.drops.push(`${address}: ${error.message}`);
+    });
+    router.addChannel(new BusChannel(bus, options));
+    this.all.push(router);
+    return router;
+  }
+
+  /** Resolves once something is so; it is looked at whenever a router tells something. */
+  until(isSo: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo()) return;
+        this.#waiting.delete(look);
+        resolve();
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** Resolves once all of these know all others of them, and nobody else. */
+  async know(...routers: Router[]): Promise<void> {
+    const wanted = new Map(routers.map((router) => {
+      return [router, routers.filter((other) => other !== router).map(addressOf).sort().join()];
+    }));
+    await this.until(() => routers.every((router) => reached(router) === wanted.get(router)));
+  }
+
+  /** Closes one, of which nothing is expected any more. */
+  async close(router: Router): Promise<void> {
+    this.all.splice(this.all.indexOf(router), 1);
+    await router.close();
+  }
+
+  /** Closes them all. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.all.splice(0).map((router) => router.close()));
+  }
+
+  #look(): void {
+    for (const look of [...this.#waiting]) look();
+  }
+}
+
+const addressOf = ({ address }: Router) => address;
+
+/** To whom a router has routes. */
+export function reached(router: Router): string {
+  return router.routes().map(({ address }) => address).sort().join();
+}
+
+/** Who offers what, by what a router knows. */
+export function offered(router: Router): string[] {
+  return router.services().map(({ service, address }) => `${service} at ${address}`).sort();
+}
+
+/** Bytes of which none looks like its neighbours. */
+export function bytes(size: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: size }, (_, i) => i * 31 + (i >> 8) * 17 + (i >> 16));
+}
+
+/** Fails unless two are the same; quicker than to be told where they are not. */
+export function assertSame(a: Uint8Array, b: Uint8Array): void {
+  assert(a.length === b.length && a.every((byte, i) => byte === b[i]), "bytes have changed");
+}
