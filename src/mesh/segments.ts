@@ -151,6 +151,12 @@ export class Segments {
     if (strange && now - segment.joinedAt > LONELY) this.ask(member, now);
   }
 
+  /** Answers a neighbour that has asked, alone and now: it is to know whom to answer in its turn. */
+  answer(member: Neighbour, now: number): void {
+    member.segment!.asked.delete(member);
+    this.#tell(member, now);
+  }
+
   // ── within ────────────────────────────────────────────────────────────────
 
   #join(segment: Segment, now: number): void {
@@ -197,11 +203,14 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      for (const one of those.length > SINGLY ? [segment.voice] : those) {
-        this.#links.hello(one, later, { answering: true });
-        this.#announcer.retell(one);
-      }
+      for (const one of those.length > SINGLY ? [segment.voice] : those) this.#tell(one, later);
     });
+  }
+
+  /** Tells one or all who we are, and all there is. */
+  #tell(neighbour: Neighbour, now: number): void {
+    this.#links.hello(neighbour, now, { answering: true });
+    this.#announcer.retell(neighbour);
   }
 
   #interval({ members }: Segment): number {

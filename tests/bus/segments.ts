@@ -29,7 +29,7 @@ export class Routers implements AsyncDisposable {
       router.addEventListener(type, () => this.#look());
     }
     router.addEventListener("drop", ({ reason, error }) => {
-      if (reason !== "route") this.drops.push(`${address}: ${error.message}`);
+      if (reason !== "no-route") this.drops.push(`${address}: ${error.message}`);
     });
     router.addChannel(new BusChannel(bus, options));
     this.all.push(router);
