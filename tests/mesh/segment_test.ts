@@ -113,8 +113,9 @@ describe("A segment", () => {
     network.connect("a", "behind");
     network.settle();
     network.forget();
-    network.join("new", BUS);
+    network.node("new");
     network.offer("new", "ping", 1);
+    network.join("new", BUS);
     const { mesh } = network.nodes.get("a")!;
     while (mesh.instances("ping").length === 0) network.run(1);
     network.send("a", new Packet({ srv: "ping", data: "x" }));
