@@ -22,7 +22,7 @@ switch (engine) {
   }
   case "mqtt": {
     const will = mqttWill(address);
-    const client = await connectMqtt(url, 5, { will });
+    const client = await connectMqtt(url, { protocolVersion: 5, will });
     router.addChannel(new BusChannel(mqttBus(client), { will }));
     end = () => client.endAsync();
     break;
