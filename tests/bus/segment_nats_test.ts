@@ -14,6 +14,9 @@ import { Routers } from "./segments.ts";
 const npm = await haveClients();
 const there = npm === true ? haveEngines("nats-server") : npm;
 
+/** A time-out takes 5 s: what fails before has not waited for it, in ms. */
+const AT_ONCE = 2_500;
+
 /** How much slower time is for routers: none says that it is still there before all have come. */
 const SLOWNESS = 4;
 
@@ -166,9 +169,6 @@ test(
     }
   },
 );
-
-/** A time-out takes 5 s: what fails before has not waited for it, in ms. */
-const AT_ONCE = 2_500;
 
 test(
   ...needing(there, "On NATS, a process whose router has closed ends by itself"),
