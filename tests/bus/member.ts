@@ -19,6 +19,7 @@ export interface MemberOptions {
 /** A process with a router that offers `echo`, `hang` and `leave`. */
 export class Member implements AsyncDisposable {
   readonly #child: ChildProcess;
+  #isOver: boolean = false;
   /** Its exit code, once it has ended; `null` if it was killed. */
   readonly ended: Promise<number | null>;
 
@@ -30,17 +31,22 @@ export class Member implements AsyncDisposable {
       stdio: ["ignore", "inherit", "inherit"],
       env: { ...process.env, ALN_MEMBER: JSON.stringify(options) },
     });
-    this.ended = new Promise((resolve) => this.#child.on("close", resolve));
+    this.ended = new Promise((resolve) => {
+      this.#child.on("close", (code) => {
+        this.#isOver = true;
+        resolve(code);
+      });
+    });
   }
 
   /** Stops it: it is there, and does nothing. */
   stop(): void {
-    this.#child.kill("SIGSTOP");
+    process.kill(this.#child.pid!, "SIGSTOP"); // Deno's children take one signal only.
   }
 
   /** Kills it, as when the power fails; resolves once it has ended. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    if (!this.#isOver) process.kill(this.#child.pid!, "SIGKILL");
     await this.ended;
   }
 
