@@ -11,7 +11,7 @@ import { name as runtime } from "../support/runtime.ts";
 
 /** What a member is told. */
 export interface MemberOptions {
-  engine: "nats" | "mqtt" | "redis";
+  engine: "nats" | "mqtt" | "redis" | "broadcast";
   url: string;
   address: string;
 }

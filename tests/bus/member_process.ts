@@ -6,7 +6,14 @@
 
 import process from "node:process";
 import { Router } from "../../mod.ts";
-import { BusChannel, mqttBus, mqttWill, natsBus, redisBus } from "../../src/bus/mod.ts";
+import {
+  broadcastBus,
+  BusChannel,
+  mqttBus,
+  mqttWill,
+  natsBus,
+  redisBus,
+} from "../../src/bus/mod.ts";
 import type { MemberOptions } from "./member.ts";
 import { connectMqtt, connectNats, connectRedis } from "./engines.ts";
 
@@ -32,6 +39,14 @@ switch (engine) {
     router.addChannel(new BusChannel(redisBus(publisher, subscriber)));
     end = () => [publisher, subscriber].forEach((connection) => connection.disconnect());
     break;
+  }
+  case "broadcast": { // In one process, it tells itself to leave.
+    const other = new Router("other");
+    for (const one of [router, other]) {
+      one.addChannel(new BusChannel(broadcastBus(new BroadcastChannel(url))));
+    }
+    void other.waitForService("leave").then(() => other.request("leave"));
+    end = () => other.close();
   }
 }
 router.registerService("echo", (packet) => packet.data);

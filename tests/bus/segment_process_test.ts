@@ -63,6 +63,13 @@ const places: Place[] = [
   },
 ];
 
+test("On a BroadcastChannel, a process whose routers have closed ends by itself", {
+  timeout: 30_000,
+}, async () => {
+  await using member = startMember({ engine: "broadcast", url: "rooms", address: "leaves" });
+  assert.equal(await member.ended, 0);
+});
+
 const npm = await haveClients();
 
 for (const { engine, program, tellsUnheard, start, connect } of places) {
