@@ -54,6 +54,12 @@ export interface LastWill {
 /** How long the engine may be away before everybody on the segment is taken for gone, in ms. */
 const GRACE = 2_000;
 
+/**
+ * How long after somebody was not heard it is asked again whether anybody hears it, in ms: what an
+ * engine says of somebody who has just come may be wrong, for its servers tell each other later.
+ */
+const DOUBT = 50;
+
 /** The largest message that packets are put into together, in bytes. */
 const MAX_BATCH = 1 << 16;
 
@@ -62,12 +68,6 @@ const WINDOW = 1 << 18;
 
 /** Neighbours whose addresses are kept; others are not heard. */
 const MAX_PEERS = 1 << 15;
-
-/** A packet that waits, and for whom. */
-interface Outgoing {
-  readonly peer: number;
-  readonly bytes: Bytes;
-}
 
 /**
  * A segment that many routers share: of NATS, MQTT, Redis, `BroadcastChannel`, or any other
@@ -101,7 +101,7 @@ interface Outgoing {
  * await Promise.all([a.close(), b.close()]);
  * ```
  */
-export class BusChannel extends BaseChannel<Outgoing> {
+export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes]> {
   /** What a channel has that many neighbours share. */
   readonly segment: SegmentPort = {
     open: (address) => void this.#open(address),
@@ -117,6 +117,9 @@ export class BusChannel extends BaseChannel<Outgoing> {
   /** Our number on the segment, which no other life of us has. */
   readonly #life: number;
   readonly #addresses: Map<number, string> = new Map();
+  /** Topics that nobody seems to hear, and whether that has been asked again. */
+  readonly #doubts: Map<string, { again: boolean; timer: ReturnType<typeof setTimeout> }> =
+    new Map();
   #head: Bytes | null = null;
   /** For whom the packet is that is being encoded. */
   #to: number = EVERYBODY;
@@ -148,18 +151,18 @@ export class BusChannel extends BaseChannel<Outgoing> {
   // ── sending ───────────────────────────────────────────────────────────────
 
   /** Encodes a packet as bytes. */
-  protected override encode(packet: Packet): Outgoing {
+  protected override encode(packet: Packet): readonly [peer: number, bytes: Bytes] {
     const bytes = encodePacket(packet);
     const room = this.#bus.maxMessage - (this.#head?.length ?? 0) - PACKET_OVERHEAD;
     if (bytes.length > room) {
       const why = `it takes ${bytes.length} bytes, and a message holds ${room}`;
       throw new PacketError("ERR_PACKET_FIELD", `Cannot publish packet: ${why}`);
     }
-    return { peer: this.#to, bytes };
+    return [this.#to, bytes];
   }
 
   /** What a packet takes in a message. */
-  protected override sizeOf({ bytes }: Outgoing): number {
+  protected override sizeOf([, bytes]: readonly [peer: number, bytes: Bytes]): number {
     return PACKET_OVERHEAD + bytes.length;
   }
 
@@ -194,9 +197,10 @@ export class BusChannel extends BaseChannel<Outgoing> {
         const next = this.next();
         if (next === undefined) break;
         size += this.sizeOf(next);
-        const batch = batches.get(next.peer);
-        if (batch) batch.push(next.bytes);
-        else batches.set(next.peer, [next.bytes]);
+        const [peer, bytes] = next;
+        const batch = batches.get(peer);
+        if (batch) batch.push(bytes);
+        else batches.set(peer, [bytes]);
       }
       for (const [peer, packets] of batches) this.#publish(peer, packets);
       this.#window += size;
@@ -269,11 +273,7 @@ export class BusChannel extends BaseChannel<Outgoing> {
     back: () => {
       if (this.isOpen && !this.#there) this.#isThere();
     },
-    unheard: (topic) => {
-      for (const peer of [...this.#addresses.keys()]) {
-        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
-      }
-    },
+    unheard: (topic) => this.#doubt(topic),
     closed: (reason) => {
       this.finish(
         reason ?? new ChannelError("ERR_CHANNEL_CLOSED", "Cannot keep channel: the engine is gone"),
@@ -300,6 +300,29 @@ export class BusChannel extends BaseChannel<Outgoing> {
     this.segment.onState?.(false);
   }
 
+  /** Nobody hears a topic: if that is so once more, and nobody speaks meanwhile, who did is gone. */
+  #doubt(topic: string): void {
+    const doubt = this.#doubts.get(topic);
+    if (doubt === undefined) {
+      const timer = setTimeout(() => {
+        this.#doubts.get(topic)!.again = true;
+        this.#bus.publish(topic, this.#head!.slice());
+      }, DOUBT);
+      this.#doubts.set(topic, { again: false, timer });
+    } else if (doubt.again) {
+      this.#believe(topic);
+      for (const peer of [...this.#addresses.keys()]) {
+        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
+      }
+    }
+  }
+
+  /** Whoever was doubted is there, or gone. */
+  #believe(topic: string): void {
+    clearTimeout(this.#doubts.get(topic)?.timer);
+    this.#doubts.delete(topic);
+  }
+
   #hear(message: Uint8Array): void {
     try {
       const head = decodeSegmentHead(message);
@@ -307,6 +330,7 @@ export class BusChannel extends BaseChannel<Outgoing> {
       const { from, to, address, offset } = head;
       if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
       this.received(message.length);
+      if (this.#doubts.size > 0) this.#believe(this.#topicTo(address));
       if (!this.#addresses.has(from)) {
         if (this.#addresses.size >= MAX_PEERS) throw crowded(address);
         this.#addresses.set(from, address);
@@ -327,10 +351,11 @@ export class BusChannel extends BaseChannel<Outgoing> {
 
   // ── the end ───────────────────────────────────────────────────────────────
 
-  /** Leaves the segment. */
+  /** Leaves the segment, and says so: nobody else would notice soon. */
   protected override shut(reason?: unknown): void {
     if (this.#shut) return reason === undefined ? undefined : this.finish(reason);
     this.#shut = true;
+    if (this.#there) this.#bus.publish(this.#topic(EVERYBODY), goodbye(this.#head!));
     const flushed = reason === undefined && this.#there ? this.#bus.flush?.() : undefined;
     const leave = () => this.finish(reason);
     if (flushed === undefined) leave();
@@ -343,13 +368,14 @@ export class BusChannel extends BaseChannel<Outgoing> {
     this.#left = true;
     this.#there = false;
     clearTimeout(this.#grace);
+    for (const topic of [...this.#doubts.keys()]) this.#believe(topic);
     this.#addresses.clear();
     super.finish(reason);
   }
 }
 
 /**
- * A goodbye for a router that may vanish: what it would say itself if it left in order.
+ * A goodbye for a router that may vanish: what its channel says if it closes.
  *
  * @param separator The engine's.
  * @param address The router's.
@@ -361,13 +387,18 @@ export function lastWill(
   { network = "mesh", singleTopic = false }: BusChannelOptions = {},
 ): LastWill {
   const head = encodeSegmentHead({ from: randomLife(), to: EVERYBODY, address });
-  const frame = new LinkFrameWriter();
-  frame.bye(0);
-  const goodbye = encodePacket(new Packet({ net: NET_LINK, data: frame.finish() }));
   return {
     topic: topicOf(wordsForAll(network, singleTopic), separator),
-    payload: encodeSegmentMessage(head, EVERYBODY, [goodbye]),
+    payload: goodbye(head),
   };
+}
+
+/** What somebody says who leaves. */
+function goodbye(head: Bytes): Bytes {
+  const frame = new LinkFrameWriter();
+  frame.bye(0);
+  const packet = new Packet({ net: NET_LINK, data: frame.finish() });
+  return encodeSegmentMessage(head, EVERYBODY, [encodePacket(packet)]);
 }
 
 /** The topic for all, in words. */

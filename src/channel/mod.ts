@@ -1,5 +1,5 @@
 /**
- * Channels over what is less usual than a socket: message ports and workers, pages of one origin,
+ * Channels over what is less usual than a socket: message ports and workers,
  * serial ports, Bluetooth. Like `@aln/mesh`, this runs everywhere; what it needs of the platform, it
  * is given.
  *
@@ -14,7 +14,6 @@ export {
   type BleServiceLike,
   openBle,
 } from "./ble_channel.ts";
-export { BroadcastSegment, type BroadcastSegmentOptions } from "./broadcast_segment.ts";
 export { type ChunkedDuplex, chunkedDuplex, type ChunkedDuplexOptions } from "./chunked_duplex.ts";
 export {
   type MessageLike,

@@ -20,6 +20,14 @@ export function printable(text: string, kept: string = ""): string {
   );
 }
 
+/** Whom a link leads to; of a segment, how many. */
+export function farEnd(
+  { address, neighbours }: { address: string; neighbours?: readonly unknown[] },
+): string {
+  if (neighbours === undefined) return printable(address) || "?";
+  return neighbours.length === 1 ? "1 neighbour" : `${neighbours.length} neighbours`;
+}
+
 /** The bytes as text; `null` if they are not UTF-8. */
 export function textOrNull(bytes: Uint8Array): string | null {
   try {

@@ -24,6 +24,7 @@ export function linksOf(router: Router): LinksReport {
     id: channel.id,
     address: channel.address,
     kind: channel.kind,
+    ...channel.neighbours && { neighbours: channel.neighbours },
     transport: channel.transport,
     cost: channel.cost,
     roundTrip: channel.roundTrip,

@@ -50,12 +50,13 @@ export interface RouterReport {
   services: OfferedService[];
 }
 
-/** One link, in {@linkcode LinksReport}. */
+/** One link, in {@linkcode LinksReport}, or one segment with all who are on it. */
 export type LinkReport = Pick<
   ChannelStats,
   | "id"
   | "address"
   | "kind"
+  | "neighbours"
   | "transport"
   | "cost"
   | "roundTrip"
@@ -134,6 +135,7 @@ type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === "string";
 const isNumber: Check = (value) => typeof value === "number";
 const orNull = (check: Check): Check => (value) => value === null || check(value);
+const ifAny = (check: Check): Check => (value) => value === undefined || check(value);
 const oneOf = (...words: string[]): Check => (value) => words.includes(value as string);
 const listOf = (check: Check): Check => (value) => Array.isArray(value) && value.every(check);
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -147,7 +149,8 @@ const shape = (members: Record<string, Check>): Check => (value) =>
 const isLink = {
   id: isNumber,
   address: isText,
-  kind: oneOf("modern", "legacy", "unknown"),
+  kind: oneOf("modern", "legacy", "unknown", "segment"),
+  neighbours: ifAny(listOf(shape({ address: isText, roundTrip: orNull(isNumber) }))),
   transport: orNull(isText),
   cost: isNumber,
   roundTrip: orNull(isNumber),

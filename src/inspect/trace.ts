@@ -75,6 +75,9 @@ export async function traceFrom(
 /** The link that leads to a neighbour: if there are several, the one that is preferred. */
 function linkTo(router: Router, address: string): ChannelStats | undefined {
   return router.stats().channels
+    .flatMap(({ neighbours, ...channel }) =>
+      neighbours?.map((it) => ({ ...channel, ...it })) ?? channel
+    )
     .filter((channel) => channel.address === address)
     .sort((a, b) => a.cost - b.cost || a.id - b.id)[0];
 }

@@ -161,7 +161,7 @@ export class Announcer {
   /** Tells a neighbour all again, though it has heard it, and then what that comes to. */
   tellAllAgain(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
-    if (neighbour.isMember) return this.retell(neighbour, true);
+    if (neighbour.isMember) return this.retell(neighbour);
     for (const destination of [routes.self, ...routes.values()]) {
       if (neighbour.told.cost(destination.id) === 0) continue;
       neighbour.told.set(destination.id, 0, 0, 0);
@@ -178,11 +178,10 @@ export class Announcer {
   }
 
   /**
-   * Tells one neighbour on a segment, or all of them, once more what all of them have been told.
-   *
-   * @param complete Whether to say that this was all.
+   * Tells one neighbour on a segment, or all of them, once more what all of them have been told, and
+   * that this was all.
    */
-  retell(neighbour: Neighbour, complete: boolean = false): void {
+  retell(neighbour: Neighbour): void {
     const { routes, records } = this.#core;
     const { told, rules } = neighbour;
     this.#writer = this.#large;
@@ -199,11 +198,9 @@ export class Announcer {
     for (const { host, name, load, origin, version } of services) {
       this.#put(neighbour, (writer) => writer.service(host, name, load, origin >>> 0, version));
     }
-    if (complete) {
-      this.#writeSignal(neighbour, { kind: "resync", what: 0 });
-      this.#writeSignal(neighbour, { kind: "digest" });
-    }
-    if (!this.#writer.empty) this.#send(neighbour);
+    this.#writeSignal(neighbour, { kind: "resync", what: 0 });
+    this.#writeSignal(neighbour, { kind: "digest" });
+    this.#send(neighbour);
   }
 
   /** Sends something short at once, and all else that is due. */

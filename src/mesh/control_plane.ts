@@ -158,6 +158,7 @@ export class ControlPlane {
     this.#segments = new Segments(core, announcer, links, {
       create: (segment, now) => this.#member(segment, now),
       part: (neighbour, now) => this.#depart(neighbour, now),
+      doubt: (neighbour) => this.#ownKind.doubt(neighbour),
       full: ({ voice }, now) => tally.full(voice, "neighbour", now),
     });
     this.#contests = new Contests(
@@ -233,9 +234,8 @@ export class ControlPlane {
 
   /** We leave: our own kind is told, and need not notice. */
   leave(now: number): void {
-    for (const neighbour of this.core.listeners.values()) {
-      const { kind } = neighbour;
-      if (kind === "modern" || kind === "segment") this.#announcer.leave(neighbour, now);
+    for (const neighbour of this.core.listeners.values()) { // Channels leave segments themselves.
+      if (neighbour.kind === "modern") this.#announcer.leave(neighbour, now);
     }
   }
 

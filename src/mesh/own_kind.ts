@@ -289,13 +289,18 @@ export class OwnKind {
 
   /** Asks a neighbour of our kind to tell all again. */
   askForAll(neighbour: Neighbour, now: number): void {
+    this.doubt(neighbour);
+    this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
+  }
+
+  /** A neighbour of our kind is about to tell all again: notes what it has told. */
+  doubt(neighbour: Neighbour): void {
     const { routes } = this.#core;
     neighbour.stale = new Set(
       [routes.self, ...routes.values()].filter(({ id }) => neighbour.offers.cost(id) > 0),
     );
     neighbour.disbelieved.clear();
     if (!neighbour.hidesServices) this.#services.doubt(neighbour);
-    this.#announcer.signal(neighbour, { kind: "resync", what: 3 }, now);
   }
 
   /**

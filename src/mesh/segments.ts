@@ -51,6 +51,8 @@ export interface SegmentHooks {
   create(segment: Segment, now: number): Neighbour;
   /** A neighbour on a segment is gone: choose again for all that it offered. */
   part(neighbour: Neighbour, now: number): void;
+  /** A neighbour is about to tell all again: what it leaves out then is gone. */
+  doubt(neighbour: Neighbour): void;
   /** There is no room for another neighbour. */
   full(segment: Segment, now: number): void;
 }
@@ -91,11 +93,19 @@ export class Segments {
     voice.flushAt = Infinity;
   }
 
-  /** The segment can be reached again; who is there now may be somebody else. */
+  /**
+   * The segment can be reached again. If it was only just lost, neighbours are taken to be there
+   * still, though either side may have missed something; else who is there may be somebody else.
+   */
   back(segment: Segment, now: number): void {
-    this.away(segment, now);
-    this.#core.listeners.set(segment.voice.link, segment.voice);
-    this.#join(segment, now);
+    const { voice, members } = segment;
+    if (!isUp(this.#core, segment)) {
+      this.#core.listeners.set(voice.link, voice);
+      return this.#join(segment, now);
+    }
+    for (const member of members.values()) this.#hooks.doubt(member);
+    this.#links.hello(voice, now);
+    this.#announcer.retell(voice);
   }
 
   /** The neighbour on a segment that a packet comes from; `null` if there is no room for it. */

@@ -82,6 +82,7 @@ function count(emitter: Emitter): number {
 
 type NatsConnection = NatsLike & {
   close(): Promise<void>;
+  getServer(): string;
   protocol: { listeners: unknown[]; subscriptions: { size(): number } };
 };
 
@@ -89,11 +90,12 @@ type NatsConnection = NatsLike & {
 export async function connectNats(
   by: "connect" | "wsconnect",
   servers: string | string[],
+  options: object = {},
 ): Promise<NatsConnection> {
   type Nats = Record<typeof by, (options: object) => Promise<NatsConnection>>;
   const nats = (await clients()).load<Nats>("@nats-io/transport-node");
   const reconnect = { maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_AFTER };
-  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0 });
+  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0, ...options });
 }
 
 function nats(by: "connect" | "wsconnect"): Kind["start"] {
@@ -153,18 +155,15 @@ function mqtt(protocolVersion: 4 | 5, by: "mosquitto" | "nats"): Kind["start"] {
 
 type RedisConnection = RedisPublisherLike & RedisSubscriberLike & Emitter & { disconnect(): void };
 
-/** Connects to Redis, to publish and to subscribe. */
-export async function connectRedis(url: string): Promise<[RedisConnection, RedisConnection]> {
+/** Connects to Redis, and waits until the connection is ready. */
+export async function connectRedis(url: string, options: object = {}): Promise<RedisConnection> {
   const { Redis } = (await clients()).load<
     { Redis: new (url: string, options: object) => RedisConnection }
   >("ioredis");
-  const options = { retryStrategy: () => RECONNECT_AFTER };
-  const connections = [new Redis(url, options), new Redis(url, options)] as const;
-  await Promise.all(connections.map((connection) => {
-    connection.on("error", () => {}); // It cannot connect for a while.
-    return new Promise<void>((resolve) => connection.on("ready", resolve));
-  }));
-  return [...connections];
+  const connection = new Redis(url, { retryStrategy: () => RECONNECT_AFTER, ...options });
+  connection.on("error", () => {}); // It cannot connect for a while.
+  await new Promise<void>((resolve) => connection.on("ready", resolve));
+  return connection;
 }
 
 async function redis(): Promise<Running> {
@@ -172,7 +171,8 @@ async function redis(): Promise<Running> {
   return {
     engine,
     async connect() {
-      const [publisher, subscriber] = await connectRedis(engine.url);
+      const publisher = await connectRedis(engine.url);
+      const subscriber = await connectRedis(engine.url);
       return {
         bus: () => redisBus(publisher, subscriber),
         listeners: () => count(publisher) + count(subscriber),

@@ -35,7 +35,8 @@ switch (engine) {
     break;
   }
   case "redis": {
-    const [publisher, subscriber] = await connectRedis(url);
+    const publisher = await connectRedis(url);
+    const subscriber = await connectRedis(url);
     router.addChannel(new BusChannel(redisBus(publisher, subscriber)));
     end = () => [publisher, subscriber].forEach((connection) => connection.disconnect());
     break;
@@ -45,8 +46,8 @@ switch (engine) {
     for (const one of [router, other]) {
       one.addChannel(new BusChannel(broadcastBus(new BroadcastChannel(url))));
     }
-    void other.waitForService("leave").then(() => other.request("leave"));
-    end = () => other.close();
+    void other.waitForService("leave").then(() => other.request("leave")).then(() => other.close());
+    end = () => {};
   }
 }
 router.registerService("echo", (packet) => packet.data);

@@ -9,7 +9,7 @@ import { haveClients, haveEngines, startMosquitto } from "../support/engines.ts"
 import { needing } from "../support/toolchain.ts";
 import { connectMqtt } from "./engines.ts";
 import { type Member, startMember } from "./member.ts";
-import { Routers } from "./segments.ts";
+import { Routers, type Scope, scoped } from "./segments.ts";
 
 /** From a will to when the router is withdrawn, the goal is 1 s; a busy machine is forgiven, in ms. */
 const WITHIN = 5_000;
@@ -18,29 +18,29 @@ const npm = await haveClients();
 const there = npm === true ? haveEngines("mosquitto") : npm;
 
 /** Two routers that watch, and a plain client that hears what is told to all. */
-class Watch implements AsyncDisposable {
-  readonly url: string;
-  readonly routers: Routers = new Routers();
+class Watch {
+  readonly routers: Routers;
   /** Senders of what was told to all, and when, in ms. */
   readonly heard: { life: number; address: string; at: number }[] = [];
-  readonly #stack: AsyncDisposableStack;
+  readonly #scope: Scope;
+  readonly #url: string;
 
-  private constructor(url: string, stack: AsyncDisposableStack) {
-    this.url = url;
-    this.#stack = stack;
+  private constructor(scope: Scope, url: string) {
+    this.#scope = scope;
+    this.#url = url;
+    this.routers = scope.use(new Routers());
   }
 
-  static async start(): Promise<Watch> {
-    await using stack = new AsyncDisposableStack();
-    const engine = stack.use(await startMosquitto());
+  static async start(scope: Scope): Promise<Watch> {
+    const { url } = scope.use(await startMosquitto());
     const connect = async () => {
-      const client = await connectMqtt(engine.url, { protocolVersion: 5 });
-      stack.defer(() => client.endAsync());
+      const client = await connectMqtt(url, { protocolVersion: 5 });
+      scope.defer(() => client.endAsync());
       return client;
     };
     const plain = await connect();
     const buses = [mqttBus(await connect()), mqttBus(await connect())];
-    const watch = new Watch(engine.url, stack.move());
+    const watch = new Watch(scope, url);
     plain.on("message", (_topic, message) => {
       const { from: life, address } = decodeSegmentHead(message)!;
       watch.heard.push({ life, address, at: performance.now() });
@@ -52,7 +52,7 @@ class Watch implements AsyncDisposable {
 
   /** Starts a router in a process of its own. */
   member(address: string): Member {
-    return this.#stack.use(startMember({ engine: "mqtt", url: this.url, address }));
+    return this.#scope.use(startMember({ engine: "mqtt", url: this.#url, address }));
   }
 
   /** Resolves once both have found it. */
@@ -60,14 +60,9 @@ class Watch implements AsyncDisposable {
     return this.#all((router) => router.serviceAddresses("hang").length === 1);
   }
 
-  /** Resolves once both have lost it, to when each lost its route, in ms. */
-  async lost(): Promise<void> {
-    await this.#all((router) => router.routes().length === 1 && router.services().length === 0);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.routers[Symbol.asyncDispose]();
-    await this.#stack.disposeAsync();
+  /** Resolves once both have lost it, and all that it offered. */
+  lost(): Promise<void> {
+    return this.#all((router) => router.routes().length === 1 && router.services().length === 0);
   }
 
   #all(isSo: (router: Router) => boolean): Promise<void> {
@@ -77,8 +72,8 @@ class Watch implements AsyncDisposable {
 
 test(
   ...needing(there, "On MQTT, a router that was killed is withdrawn everywhere by its last will"),
-  async (t) => {
-    await using watch = await Watch.start();
+  scoped(async (scope, t) => {
+    const watch = await Watch.start(scope);
     const member = watch.member("killed");
     await watch.found();
     const [a] = watch.routers.all as [Router];
@@ -94,13 +89,13 @@ test(
     const after = (at: number) => `${(lost - at).toFixed(1)} ms`;
     t.diagnostic(`withdrawn ${after(will.at)} after the will, ${after(killed)} after the kill`);
     assert(lost - will.at < WITHIN, after(will.at));
-  },
+  }),
 );
 
 test(
   ...needing(there, "On MQTT, a router that leaves in order is gone without its last will"),
-  async () => {
-    await using watch = await Watch.start();
+  scoped(async (scope) => {
+    const watch = await Watch.start(scope);
     const member = watch.member("leaves");
     await watch.found();
     const [a] = watch.routers.all as [Router];
@@ -113,7 +108,7 @@ test(
     const late = watch.heard.slice(goodbyes).filter(({ address }) => address === "leaves");
     assert.deepEqual(late, []);
     await next.kill();
-  },
+  }),
 );
 
 test(
@@ -121,8 +116,8 @@ test(
     there,
     "On MQTT, a router that starts again is believed at once, and its former life's last will changes nothing",
   ),
-  async () => {
-    await using watch = await Watch.start();
+  scoped(async (scope) => {
+    const watch = await Watch.start(scope);
     const first = watch.member("again");
     await watch.found();
     const { life } = watch.heard.find(({ address }) => address === "again")!;
@@ -153,7 +148,7 @@ test(
     await answered(b);
     await Promise.all([second.kill(), third.kill()]);
     await watch.lost();
-  },
+  }),
 );
 
 /** Resolves once a call to the router that has started again is answered. */

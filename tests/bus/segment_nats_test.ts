@@ -7,7 +7,7 @@ import type { Clock } from "../../src/router/clock.ts";
 import { haveClients, haveEngines, startNats } from "../support/engines.ts";
 import { needing } from "../support/toolchain.ts";
 import { connectNats } from "./engines.ts";
-import { Routers } from "./segments.ts";
+import { Routers, scoped } from "./segments.ts";
 
 const npm = await haveClients();
 const there = npm === true ? haveEngines("nats-server") : npm;
@@ -63,73 +63,67 @@ test(
     "On NATS, 32 routers join with 600 publications at most, one service takes 3, and for 64 it is four times as much",
     50_000,
   ),
-  async (t) => {
-    await using engine = await startNats();
+  scoped(async (scope, t) => {
+    const engine = scope.use(await startNats());
     const connections = await Promise.all(
       Array.from({ length: 4 }, () => connectNats("connect", engine.url)),
     );
-    try {
-      await using routers = new Routers();
-      const counter = new Counter();
-      const joinUntil = async (size: number) => {
-        while (routers.all.length < size) {
-          const i = routers.all.length;
-          const bus = counter.on(natsBus(connections[i % connections.length]!));
-          const router = routers.join(`n${i}`, bus, { router: { clock: slow } });
-          await routers.know(...routers.all);
-          assert.equal(router.routes().length, i);
-        }
-        await counter.quiet();
-        return counter.count;
-      };
-      const small = await joinUntil(32);
-      assert(small <= 600, `${small} publications`);
-
-      routers.all[3]!.registerService("ping", () => "pong");
-      await routers.until(() => routers.all.every((one) => one.serviceAddresses("ping").length));
+    scope.defer(() => Promise.all(connections.map((connection) => connection.close())));
+    const routers = scope.use(new Routers());
+    const counter = new Counter();
+    const joinUntil = async (size: number) => {
+      while (routers.all.length < size) {
+        const i = routers.all.length;
+        const bus = counter.on(natsBus(connections[i % connections.length]!));
+        const router = routers.join(`n${i}`, bus, { router: { clock: slow } });
+        await routers.know(...routers.all);
+        assert.equal(router.routes().length, i);
+      }
       await counter.quiet();
-      const service = counter.count - small;
-      assert(service <= 3, `${service} publications`);
+      return counter.count;
+    };
+    const small = await joinUntil(32);
+    assert(small <= 600, `${small} publications`);
 
-      const large = await joinUntil(64) - service;
-      t.diagnostic(`32 routers: ${small}, a service: ${service}, 64 routers: ${large}`);
-      assert(large <= 4 * small, `${small} → ${large} publications`);
-    } finally {
-      await Promise.all(connections.map((connection) => connection.close()));
-    }
-  },
+    routers.all[3]!.registerService("ping", () => "pong");
+    await routers.until(() => routers.all.every((one) => one.serviceAddresses("ping").length));
+    await counter.quiet();
+    const service = counter.count - small;
+    assert(service <= 3, `${service} publications`);
+
+    const large = await joinUntil(64) - service;
+    t.diagnostic(`32 routers: ${small}, a service: ${service}, 64 routers: ${large}`);
+    assert(large <= 4 * small, `${small} → ${large} publications`);
+  }),
 );
 
 test(
   ...needing(there, "On NATS, nothing is left at the server of a router that has closed"),
-  async () => {
-    await using engine = await startNats();
+  scoped(async (scope) => {
+    const engine = scope.use(await startNats());
     const connection = await connectNats("connect", engine.url);
-    try {
-      const subscriptions = async () => {
-        await connection.flush();
-        type Connz = { connections: { subscriptions_list?: string[] }[] };
-        const { connections } = await engine.ask<Connz>("/connz?subs=1");
-        return connections.flatMap(({ subscriptions_list = [] }) => subscriptions_list).sort();
-      };
-      const before = await subscriptions();
-      await using routers = new Routers();
-      const [a, b] = [
-        routers.join("a", natsBus(connection)),
-        routers.join("b", natsBus(connection)),
-      ];
-      await routers.know(a, b);
-      const during = await subscriptions();
-      for (const topic of ["aln.mesh.all", "aln.mesh.to.a", "aln.mesh.to.b"]) {
-        assert(during.includes(topic), `${topic} in ${during}`);
-      }
-      await routers.close(a);
-      await routers.until(() => b.routes().length === 0);
-      assert(!(await subscriptions()).includes("aln.mesh.to.a"));
-      await routers.close(b);
-      assert.deepEqual(await subscriptions(), before);
-    } finally {
-      await connection.close();
+    scope.defer(() => connection.close());
+    const subscriptions = async () => {
+      await connection.flush();
+      type Connz = { connections: { subscriptions_list?: string[] }[] };
+      const { connections } = await engine.ask<Connz>("/connz?subs=1");
+      return connections.flatMap(({ subscriptions_list = [] }) => subscriptions_list).sort();
+    };
+    const before = await subscriptions();
+    const routers = scope.use(new Routers());
+    const [a, b] = [
+      routers.join("a", natsBus(connection)),
+      routers.join("b", natsBus(connection)),
+    ];
+    await routers.know(a, b);
+    const during = await subscriptions();
+    for (const topic of ["aln.mesh.all", "aln.mesh.to.a", "aln.mesh.to.b"]) {
+      assert(during.includes(topic), `${topic} in ${during}`);
     }
-  },
+    await routers.close(a);
+    await routers.until(() => b.routes().length === 0);
+    assert(!(await subscriptions()).includes("aln.mesh.to.a"));
+    await routers.close(b);
+    assert.deepEqual(await subscriptions(), before);
+  }),
 );

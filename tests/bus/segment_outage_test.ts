@@ -6,8 +6,8 @@ import type { Router } from "../../mod.ts";
 import { natsBus } from "../../src/bus/mod.ts";
 import { haveClients, haveEngines, startNatsCluster } from "../support/engines.ts";
 import { needing } from "../support/toolchain.ts";
-import { connectNats, KINDS, withEngine } from "./engines.ts";
-import { offered, Routers } from "./segments.ts";
+import { connectNats, KINDS } from "./engines.ts";
+import { offered, Routers, scoped, withRouters } from "./segments.ts";
 
 /** How long one call may take, in ms, and how much later a busy machine may say so. */
 const DEADLINE = 3_000;
@@ -146,16 +146,15 @@ test(
     "On a cluster of NATS, every call in flight ends when a server is killed, and all is whole soon after",
     55_000,
   ),
-  async (t) => {
-    await using cluster = await startNatsCluster(3);
-    await using stack = new AsyncDisposableStack();
+  scoped(async (scope, t) => {
+    const cluster = scope.use(await startNatsCluster(3));
     const routers = new Routers();
     /** When each router's client has reconnected last, in ms. */
     const reconnected: Map<string, number> = new Map();
     const waiting: Set<() => void> = new Set();
     const join = async (name: string, node: number) => {
       const connection = await connectNats("connect", cluster.nodes[node]!.url);
-      stack.defer(() => connection.close());
+      scope.defer(() => connection.close());
       void (async () => {
         for await (const { type } of connection.status()) {
           if (type === "disconnect") reconnected.delete(name);
@@ -182,7 +181,7 @@ test(
       callers.push(await join(`caller-${node}`, node));
       workers.push(await join(`worker-${node}`, node));
     }
-    stack.use(routers);
+    scope.use(routers);
     let traffic = new Traffic(callers, workers);
     await agree(routers, workers);
     await traffic.answered(300);
@@ -222,7 +221,7 @@ test(
     t.diagnostic(`all killed for ${OUTAGE} ms: ${traffic}`);
     await agree(routers, workers);
     assert.deepEqual(routers.drops.filter((drop) => !isAway(drop)), []);
-  },
+  }),
 );
 
 /** Whether something was dropped because the engine was away, or came too late for its call. */
@@ -238,8 +237,7 @@ for (const { name, there, start } of KINDS) {
       `On ${name}, every call ends when the engine is away, and all is whole after`,
     ),
     () =>
-      withEngine(start, async (connect, engine) => {
-        await using routers = new Routers();
+      withRouters(start, async (connect, routers, engine) => {
         const join = async (address: string) => routers.join(address, (await connect()).bus());
         const [a, b, c] = [await join("a"), await join("b"), await join("c")];
         const traffic = new Traffic([a], [b, c]);

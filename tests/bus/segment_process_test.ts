@@ -14,7 +14,7 @@ import {
 import { needing } from "../support/toolchain.ts";
 import { connectMqtt, connectNats, connectRedis } from "./engines.ts";
 import { type MemberOptions, startMember } from "./member.ts";
-import { Routers } from "./segments.ts";
+import { Routers, scoped } from "./segments.ts";
 
 /** What takes less has not waited for a time-out or for silence, in ms; the goal is half a second. */
 const AT_ONCE = 2_500;
@@ -56,19 +56,24 @@ const places: Place[] = [
     tellsUnheard: true,
     start: () => startRedis(),
     async connect(url) {
-      const [publisher, subscriber] = await connectRedis(url);
+      const publisher = await connectRedis(url);
+      const subscriber = await connectRedis(url);
       const end = () => [publisher, subscriber].forEach((connection) => connection.disconnect());
       return [redisBus(publisher, subscriber), end];
     },
   },
 ];
 
-test("On a BroadcastChannel, a process whose routers have closed ends by itself", {
-  timeout: 30_000,
-}, async () => {
-  await using member = startMember({ engine: "broadcast", url: "rooms", address: "leaves" });
-  assert.equal(await member.ended, 0);
-});
+test(
+  "On a BroadcastChannel, a process whose routers have closed ends by itself",
+  {
+    timeout: 30_000,
+  },
+  scoped(async (scope) => {
+    const member = scope.use(startMember({ engine: "broadcast", url: "rooms", address: "leaves" }));
+    assert.equal(await member.ended, 0);
+  }),
+);
 
 const npm = await haveClients();
 
@@ -80,21 +85,18 @@ for (const { engine, program, tellsUnheard, start, connect } of places) {
       there,
       `On ${program}, a process whose router has closed is gone, and ends by itself`,
     ),
-    async () => {
-      await using server = await start();
+    scoped(async (scope) => {
+      const server = scope.use(await start());
       const [bus, end] = await connect(server.url);
-      await using member = startMember({ engine, url: server.url, address: "leaves" });
-      try {
-        await using routers = new Routers();
-        const a = routers.join("a", bus);
-        await a.waitForService("leave");
-        assert.equal((await a.request("leave")).text(), "leaving");
-        await routers.until(() => a.routes().length === 0 && a.services().length === 0);
-        assert.equal(await member.ended, 0);
-      } finally {
-        await end();
-      }
-    },
+      scope.defer(end);
+      const member = scope.use(startMember({ engine, url: server.url, address: "leaves" }));
+      const routers = scope.use(new Routers());
+      const a = routers.join("a", bus);
+      await a.waitForService("leave");
+      assert.equal((await a.request("leave")).text(), "leaving");
+      await routers.until(() => a.routes().length === 0 && a.services().length === 0);
+      assert.equal(await member.ended, 0);
+    }),
   );
 
   if (!tellsUnheard) continue;
@@ -103,29 +105,26 @@ for (const { engine, program, tellsUnheard, start, connect } of places) {
       there,
       `On ${program}, calls to a router that was killed fail at once, not after 30 s`,
     ),
-    async (t) => {
-      await using server = await start();
+    scoped(async (scope, t) => {
+      const server = scope.use(await start());
       const [bus, end] = await connect(server.url);
-      await using member = startMember({ engine, url: server.url, address: "killed" });
-      try {
-        await using routers = new Routers();
-        const a = routers.join("a", bus);
-        await a.waitForService("echo");
-        assert.equal((await a.request("echo", "x")).text(), "x");
-        const noRoute = { code: "ERR_NO_ROUTE" };
-        const hanging = assert.rejects(a.request("hang", "", { timeout: Infinity }), noRoute);
-        await a.request("echo", "x"); // It has been asked.
-        await member.kill();
-        const start = performance.now();
-        await assert.rejects(a.request("echo", "y", { timeout: Infinity }), noRoute);
-        const took = performance.now() - start;
-        await hanging;
-        t.diagnostic(`the call failed after ${took.toFixed(1)} ms`);
-        assert(took < AT_ONCE, `${took} ms`);
-        await routers.until(() => a.services().length === 0);
-      } finally {
-        await end();
-      }
-    },
+      scope.defer(end);
+      const member = scope.use(startMember({ engine, url: server.url, address: "killed" }));
+      const routers = scope.use(new Routers());
+      const a = routers.join("a", bus);
+      await a.waitForService("echo");
+      assert.equal((await a.request("echo", "x")).text(), "x");
+      const noRoute = { code: "ERR_NO_ROUTE" };
+      const hanging = assert.rejects(a.request("hang", "", { timeout: Infinity }), noRoute);
+      await a.request("echo", "x"); // It has been asked.
+      await member.kill();
+      const killed = performance.now();
+      await assert.rejects(a.request("echo", "y", { timeout: Infinity }), noRoute);
+      const took = performance.now() - killed;
+      await hanging;
+      t.diagnostic(`the call failed after ${took.toFixed(1)} ms`);
+      assert(took < AT_ONCE, `${took} ms`);
+      await routers.until(() => a.services().length === 0);
+    }),
   );
 }

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Router } from "../../mod.ts";
 import { needing } from "../support/toolchain.ts";
-import { KINDS, withEngine } from "./engines.ts";
-import { assertSame, bytes, offered, reached, Routers } from "./segments.ts";
+import { KINDS } from "./engines.ts";
+import { assertSame, bytes, offered, reached, withRouters } from "./segments.ts";
 
 /** What is called, and what is asked of everybody. */
 function serve(router: Router): void {
@@ -41,10 +41,9 @@ for (const { name, there, start } of KINDS) {
   test(
     ...needing(there, `On ${name}, routers find and call each other, whoever comes and goes`),
     () =>
-      withEngine(start, async (connect) => {
+      withRouters(start, async (connect, routers) => {
         const clients = await Promise.all([connect(), connect(), connect()]);
         const before = clients.map((client) => client.listeners());
-        const routers = new Routers();
         const [a, b] = [
           routers.join("a", clients[0]!.bus()),
           routers.join("b", clients[1]!.bus()),
@@ -81,8 +80,7 @@ for (const { name, there, start } of KINDS) {
     test(
       ...needing(there, `On ${where}, a packet for one router is not taken by others`),
       () =>
-        withEngine(start, async (connect) => {
-          await using routers = new Routers();
+        withRouters(start, async (connect, routers) => {
           const join = async (address: string) => {
             return routers.join(address, (await connect()).bus(), { singleTopic });
           };
@@ -108,8 +106,7 @@ for (const { name, there, start } of KINDS) {
   test(
     ...needing(there, `On ${name}, addresses may be of any characters`),
     () =>
-      withEngine(start, async (connect) => {
-        await using routers = new Routers();
+      withRouters(start, async (connect, routers) => {
         const client = await connect();
         const names = ["a.b", "*", "> x", "ä/+#", " ", "$SYS", "a:b", "🙂%20"];
         for (const [i, address] of names.entries()) {
@@ -133,8 +130,7 @@ for (const { name, there, start } of KINDS) {
   test(
     ...needing(there, `On ${name}, two networks do not hear each other`),
     () =>
-      withEngine(start, async (connect) => {
-        await using routers = new Routers();
+      withRouters(start, async (connect, routers) => {
         const join = async (address: string, network: string) => {
           const router = routers.join(address, (await connect()).bus(), { network });
           router.registerService("echo", (packet) => packet.data);

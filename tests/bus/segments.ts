@@ -7,6 +7,8 @@
 import assert from "node:assert/strict";
 import { Router, type RouterOptions } from "../../mod.ts";
 import { type Bus, BusChannel, type BusChannelOptions } from "../../src/bus/mod.ts";
+import type { Engine } from "../support/engines.ts";
+import { type Client, type Running, withEngine } from "./engines.ts";
 
 /** Options of {@linkcode Routers.join}. */
 export interface JoinOptions extends BusChannelOptions {
@@ -71,6 +73,55 @@ export class Routers implements AsyncDisposable {
   #look(): void {
     for (const look of [...this.#waiting]) look();
   }
+}
+
+/** What a test has started, which is ended at its end, the last first. */
+export class Scope implements AsyncDisposable {
+  readonly #ends: (() => unknown)[] = [];
+
+  /** Has something disposed of at the end. */
+  use<T extends AsyncDisposable>(one: T): T {
+    this.#ends.push(() => one[Symbol.asyncDispose]());
+    return one;
+  }
+
+  /** Does something at the end. */
+  defer(end: () => unknown): void {
+    this.#ends.push(end);
+  }
+
+  /** Ends all. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let end; (end = this.#ends.pop()) !== undefined;) await end();
+  }
+}
+
+/** A test that has a scope. (Node 22 does not know `await using`.) */
+export function scoped<T>(
+  run: (scope: Scope, t: T) => Promise<void>,
+): (t: T) => Promise<void> {
+  return async (t) => {
+    const scope = new Scope();
+    try {
+      await run(scope, t);
+    } finally {
+      await scope[Symbol.asyncDispose]();
+    }
+  };
+}
+
+/** Runs with an engine and routers, and ends them, whatever comes. */
+export function withRouters(
+  start: () => Promise<Running>,
+  run: (
+    connect: () => Promise<Client>,
+    routers: Routers,
+    engine: Engine | null,
+  ) => Promise<void>,
+): Promise<void> {
+  return withEngine(start, (connect, engine) => {
+    return scoped((scope) => run(connect, scope.use(new Routers()), engine))(null);
+  });
 }
 
 const addressOf = ({ address }: Router) => address;

@@ -39,6 +39,8 @@ test("Everything that is exported is documented", { timeout: TIMEOUT }, async ()
 for (
   const entry of [
     ".",
+    "./border",
+    "./bus",
     "./channels",
     "./dashboard",
     "./inspect",

@@ -5,7 +5,7 @@
  */
 
 import { askEverybody } from "../everybody.ts";
-import { printable } from "../text.ts";
+import { farEnd, printable } from "../text.ts";
 import { tableVerb } from "../table_verb.ts";
 import { formatBytes, formatTime } from "../units.ts";
 import type { Verb } from "../verb.ts";
@@ -34,7 +34,7 @@ export const links: Verb = tableVerb({
         cells: [
           printable(address),
           `${link.id}`,
-          printable(link.address) || "?",
+          farEnd(link),
           printable(link.transport ?? "?"),
           `${link.cost}`,
           link.roundTrip === null ? "?" : formatTime(link.roundTrip),

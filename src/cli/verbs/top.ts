@@ -9,7 +9,7 @@ import { join, settled } from "../connection.ts";
 import { askEverybody } from "../everybody.ts";
 import { EXIT } from "../exit.ts";
 import { until } from "../hosting.ts";
-import { printable } from "../text.ts";
+import { farEnd, printable } from "../text.ts";
 import { formatBytes, formatTime } from "../units.ts";
 import type { Context, Verb } from "../verb.ts";
 
@@ -100,7 +100,7 @@ function rate(before: Sample | undefined, now: Sample): Rate {
   return {
     router,
     id: link.id,
-    to: link.address,
+    to: link.neighbours === undefined ? link.address : farEnd(link),
     transport: link.transport,
     packetsIn: per(link.packetsIn, before?.link.packetsIn) ?? 0,
     packetsOut: per(link.packetsOut, before?.link.packetsOut) ?? 0,

@@ -149,8 +149,9 @@ export function findProblems(findings: Findings): Problem[] {
       });
     }
     for (const channel of now.channels) {
-      const { id, address: far, queuedBytes, repeats, errors } = channel;
-      const link = `${address} – ${far || "?"}`;
+      const { id, queuedBytes, repeats, errors } = channel;
+      const far = channel.address || (channel.kind === "segment" ? channel.transport : null) || "?";
+      const link = `${address} – ${far}`;
       if ((queuedBytes ?? 0) > BEHIND) {
         found.push({
           ...{ key: `queue ${address} ${id}`, severity: "warning", kind: "Link behind" },
@@ -178,7 +179,7 @@ export function findProblems(findings: Findings): Problem[] {
       if (rate > FLOOD) {
         found.push({
           ...{ key: `flood ${address} ${id}`, severity: "warning", kind: "Flood" },
-          ...{ subject: link, detail: `${Math.round(rate)} packets/s from ${far || "?"}` },
+          ...{ subject: link, detail: `${Math.round(rate)} packets/s from ${far}` },
           advice: "Limits of a link can be set with the option `limits`.",
         });
       }
