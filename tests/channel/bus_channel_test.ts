@@ -9,6 +9,7 @@ import { describe, test } from "node:test";
 import { Packet, Router, type RouterOptions } from "../../mod.ts";
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
+import { seededRandom } from "../../src/testing/mod.ts";
 import { type MemoryBus, MemoryEngine } from "../support/memory_bus.ts";
 
 /** A router on a segment, closed with the test. */
@@ -311,6 +312,29 @@ describe("BusChannel", () => {
     }
     await until(() => a.drops.length >= 4);
     assert(a.router.routes().some(({ address }) => address === "b"));
+  });
+
+  test("bears whatever is said on its topics, and goes on", { timeout: 60_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    b.router.registerService("echo", (packet) => packet.data);
+    await a.router.waitForService("echo");
+    await a.router.request("echo", "x");
+    const real = engine.published.map(({ message }) => message);
+    const random = seededRandom(8);
+    const below = (limit: number) => Math.floor(limit * random());
+    for (let i = 0; i < 3_000; i++) {
+      const bytes = Uint8Array.from(real[below(real.length)]!);
+      for (let j = below(6); j >= 0; j--) bytes[below(bytes.length)] = below(256);
+      const cut = random() < 0.2 ? bytes.subarray(0, below(bytes.length)) : bytes;
+      a.bus.events!.message(cut);
+    }
+    await until(async () => {
+      const answer = await a.router.request("echo", "y", { timeout: 500 }).catch(() => null);
+      return answer?.text() === "y";
+    });
+    assert(a.channel.isOpen);
   });
 
   test("ignores messages of a version to come", { timeout: 20_000 }, async (t) => {
