@@ -167,6 +167,12 @@ export class Segments {
     if (strange && now - segment.joinedAt > LONELY) this.ask(member, now);
   }
 
+  /** Answers a neighbour that has asked, alone and now: it is to know whom to answer in its turn. */
+  answer(member: Neighbour, now: number): void {
+    member.segment!.asked.delete(member);
+    this.#tell(member, now);
+  }
+
   // ── within ────────────────────────────────────────────────────────────────
 
   #join(segment: Segment, now: number): void {
@@ -212,10 +218,8 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      for (const one of this.#areFew(those.length, segment) ? those : [segment.voice]) {
-        this.#links.hello(one, later, { answering: true });
-        this.#announcer.retell(one);
-      }
+      const few = this.#areFew(those.length, segment);
+      for (const one of few ? those : [segment.voice]) this.#tell(one, later);
     });
   }
 
@@ -225,6 +229,12 @@ export class Segments {
     if (count > SINGLY_PART * members.size) return false;
     const { routes, services } = toldDigest(this.#core, voice);
     return count * (routes + services) <= SINGLY_RECORDS;
+  }
+
+  /** Tells one or all who we are, and all there is. */
+  #tell(neighbour: Neighbour, now: number): void {
+    this.#links.hello(neighbour, now, { answering: true });
+    this.#announcer.retell(neighbour);
   }
 
   #interval({ members }: Segment): number {

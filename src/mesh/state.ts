@@ -401,6 +401,11 @@ export class Neighbour {
     return this.segment !== null && this.segment.voice !== this;
   }
 
+  /** Whether it has asked all on its segment who they are, and has had no answer from us yet. */
+  get isOwed(): boolean {
+    return this.segment !== null && this.segment.asked.has(this);
+  }
+
   /** Who hears what it is told: all on its segment, or it alone. */
   get listener(): Neighbour {
     return this.segment?.voice ?? this;
