@@ -44,6 +44,7 @@ export type {
   OverflowPolicy,
   PacketDuplex,
   PeerCertificate,
+  SegmentPort,
 } from "./src/channel/channel.ts";
 export { createChannelPair } from "./src/channel/channel_pair.ts";
 export { DuplexChannel, type OutgoingChunk } from "./src/channel/duplex_channel.ts";

@@ -7,7 +7,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { CallError, type Router } from "../mod.ts";
-import { needing } from "./packages/support.ts";
 import {
   clients,
   haveClients,
@@ -17,15 +16,18 @@ import {
 } from "./support/engines.ts";
 import { guest, shownCommands } from "./support/examples.ts";
 import { type Ending, Program, ROOT, startServer } from "./support/process.ts";
-import { type Runtime, runtimes } from "./support/process_runtimes.ts";
+import { deno, type Runtime, runtimes } from "./support/process_runtimes.ts";
+import { needing, run } from "./support/toolchain.ts";
 
 const FOLDER = "examples/backbone/";
+const WORKER = `${FOLDER}queue/worker.py`;
 const HUB = "tcp+aln://127.0.0.1:8001";
 const README = readFileSync(`${ROOT}${FOLDER}README.md`, "utf8");
 const TIMEOUT = 90_000; // ms
 
 const engines = haveEngines("nats-server");
 const there = engines === true ? await haveClients() : engines;
+const hasPython = (await run("python3", ["--version"])).code === 0;
 
 /** The text in the first block of the guide that follows a few of its words. */
 function shown(words: string): string {
@@ -148,8 +150,8 @@ class Backbone implements AsyncDisposable {
 
 for (const runtime of runtimes) {
   const backboneTest = (name: string, body: (backbone: Backbone) => Promise<void>) => {
-    const [title, { skip }] = needing(there, name);
-    test(title, { skip: skip || runtime.skip, timeout: TIMEOUT }, async () => {
+    const [title, { skip, timeout }] = needing(there, name, TIMEOUT);
+    test(title, { skip: skip || runtime.skip, timeout }, async () => {
       await using backbone = await Backbone.start(runtime);
       await body(backbone);
     });
@@ -265,9 +267,23 @@ for (const runtime of runtimes) {
       assert.deepEqual(await unlucky.ended(), {
         ...done(`${first}\n`),
         code: 1,
-        stderr: shown("killed after its first word"),
+        stderr: shown("When it is killed later"),
       });
       assert.equal(await backbone.interrupt(gateway), shown("The gateway meanwhile"));
     });
   });
 }
+
+describe("examples/backbone/queue/worker.py", () => {
+  const python = there === true && !hasPython ? "python3 is not installed" : there;
+  test(...needing(python, "works in the same queue, with no client at all", TIMEOUT), async () => {
+    await using backbone = await Backbone.start(deno);
+    await backbone.gateway();
+    const port = `${backbone.nats.port}`;
+    await using worker = new Program("python3", WORKER, "python", "127.0.0.1", port);
+    await worker.line(/^python waits for work$/);
+    for (let i = 0; i < 2; i++) {
+      assert.deepEqual(await backbone.ask().ended(), done("photo.jpg at 800x600 by python\n"));
+    }
+  });
+});

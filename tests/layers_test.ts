@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   bus: ["errors", "wire", "channel"],
   router: ["errors", "wire", "mesh", "call", "channel"],
   runtime: ["errors", "wire", "channel"],
+  border: ["errors", "wire", "mesh", "router"],
   inspect: ["errors", "wire", "mesh", "channel", "router"],
   dashboard: ["errors", "wire", "mesh", "channel", "router", "inspect"],
   cli: [
@@ -51,6 +52,7 @@ const BANNED: Record<string, string[]> = {
   bus: ["console"],
   router: ["console"],
   runtime: ["console"],
+  border: ["console"],
   inspect: ["console"],
   dashboard: ["console"],
   cli: ["console"],
@@ -76,7 +78,6 @@ const TOP_LEVEL = [
   "LICENSE",
   "README.md",
   "deno.json",
-  "deno.lock",
   "examples",
   "mod.ts",
   "src",

@@ -20,14 +20,17 @@ const VERSIONS = {
  * where NODE_PATH says. Ends the program if it is not there.
  */
 export async function load<T>(name: keyof typeof VERSIONS): Promise<T> {
+  const isDeno = "Deno" in globalThis;
   try {
     // Not a literal: type checking, and those who are offline, must not need the package.
-    if ("Deno" in globalThis) return await import(["npm:", name, "@", VERSIONS[name]].join(""));
+    if (isDeno) return await import(["npm:", name, "@", VERSIONS[name]].join(""));
     return createRequire(import.meta.url)(name);
   } catch (error) {
     console.error(`Cannot load ${name}: ${(error as Error).message.split("\n")[0]}`);
     console.error(
-      "Is it installed, and does NODE_PATH lead to it? See examples/backbone/README.md",
+      isDeno
+        ? "Can npm's registry be reached?"
+        : "Is it installed, and does NODE_PATH lead to it? See examples/backbone/README.md",
     );
     process.exit(2);
   }

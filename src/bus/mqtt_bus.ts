@@ -6,7 +6,7 @@
 
 import type { Bus, BusEvents } from "../channel/bus.ts";
 import { type BusChannelOptions, type LastWill, lastWill } from "../channel/bus_channel.ts";
-import { Outstanding, Reach } from "./reach.ts";
+import { Reach } from "./reach.ts";
 
 /** How a topic is subscribed to. */
 export interface MqttSubscriptionLike {
@@ -33,13 +33,12 @@ export interface MqttLike {
   /** Listens no more. */
   // deno-lint-ignore no-explicit-any -- A listener of any event.
   removeListener(event: any, listener: any): unknown;
-  /** Publishes; the callback is called once the message is written, or lost. */
+  /** Publishes. */
   publish(
     topic: string,
     // deno-lint-ignore no-explicit-any -- MQTT.js has the type of Node's Buffer, and takes any bytes.
     payload: any,
     options: { qos: 0 },
-    callback: () => void,
   ): unknown;
   /** Subscribes. */
   subscribeAsync(
@@ -48,6 +47,10 @@ export interface MqttLike {
   ): Promise<unknown>;
   /** Unsubscribes. */
   unsubscribeAsync(topics: string[]): Promise<unknown>;
+  /** The number of the last packet that is to be answered. */
+  getLastMessageId(): number;
+  /** Waits no more for the answer to a packet. */
+  removeOutgoingMessage(id: number): unknown;
 }
 
 const SEPARATOR = "/";
@@ -57,6 +60,9 @@ const MAX_MESSAGE = 1 << 17;
 
 /** What a packet of MQTT has around its message: lengths, and a topic of reasonable length. */
 const OVERHEAD = 1_024;
+
+/** Nobody subscribes to it. */
+const NO_TOPIC = "aln";
 
 const AT_MOST_ONCE = { qos: 0 } as const;
 
@@ -117,7 +123,6 @@ class MqttBus implements Bus {
   readonly transport: string = "mqtt";
   readonly separator: string = SEPARATOR;
   readonly #client: MqttLike;
-  readonly #outstanding: Outstanding = new Outstanding();
   #topics: ReadonlySet<string> = new Set();
   #reach: Reach | null = null;
   #error: Error | undefined;
@@ -150,31 +155,34 @@ class MqttBus implements Bus {
   }
 
   publish(topic: string, message: Uint8Array<ArrayBuffer>): void {
-    this.#outstanding.given();
     try {
-      this.#client.publish(topic, message, AT_MOST_ONCE, this.#onTaken);
+      this.#client.publish(topic, message, AT_MOST_ONCE);
     } catch {
-      this.#onTaken(); // It is lost.
+      // No topic of MQTT: it is lost.
     }
   }
 
-  flush(): Promise<void> {
-    return this.#outstanding.settled();
+  /** With QoS 0 nothing is answered, but whatever is comes in order: here that there is no such subscription. */
+  async flush(): Promise<void> {
+    if (!this.#client.connected) return; // What it did not take is lost.
+    await this.#client.unsubscribeAsync([NO_TOPIC]).catch(() => {});
   }
 
   async close(): Promise<void> {
     const isOpen = this.#reach?.events;
     this.#reach?.end();
-    this.#outstanding.end();
     this.#client.removeListener("message", this.#onMessage);
     this.#client.removeListener("connect", this.#onConnect);
     this.#client.removeListener("close", this.#onClose);
     this.#client.removeListener("error", this.#onError);
     this.#client.removeListener("end", this.#onEnd);
     if (!isOpen) return;
-    // While there is no connection it forgets them at once, but has no answer until there is one.
+    const before = this.#client.getLastMessageId();
     const answered = this.#client.unsubscribeAsync([...this.#topics]).catch(() => {});
-    if (this.#client.connected) await answered;
+    if (this.#client.connected) return void await answered;
+    // It is sent when there is a connection again. Until then end() would wait for the answer.
+    const last = this.#client.getLastMessageId();
+    if (last !== before) this.#client.removeOutgoingMessage(last);
   }
 
   /** Subscribes, again if the client thinks that it has done so. */
@@ -194,5 +202,4 @@ class MqttBus implements Bus {
   readonly #onClose = (): void => this.#reach?.away();
   readonly #onError = (error: Error): void => void (this.#error = error);
   readonly #onEnd = (): void => this.#reach?.closed(this.#error);
-  readonly #onTaken = (): void => this.#outstanding.taken();
 }

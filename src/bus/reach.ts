@@ -60,34 +60,3 @@ export class Reach {
     this.#events = null;
   }
 }
-
-/** Counts what an engine has yet to take. */
-export class Outstanding {
-  readonly #waiting: { for: number; resolve: () => void }[] = [];
-  #given: number = 0;
-  #taken: number = 0;
-
-  /** Something was given to it. */
-  given(): void {
-    this.#given++;
-  }
-
-  /** It has taken something, or lost it. */
-  taken(): void {
-    this.#taken++;
-    while (this.#waiting.length > 0 && this.#waiting[0]!.for <= this.#taken) {
-      this.#waiting.shift()!.resolve();
-    }
-  }
-
-  /** Resolves once as much is taken as has been given by now. */
-  settled(): Promise<void> {
-    if (this.#given === this.#taken) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ for: this.#given, resolve }));
-  }
-
-  /** Nobody waits any more. */
-  end(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
-  }
-}

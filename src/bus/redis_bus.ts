@@ -5,7 +5,7 @@
  */
 
 import type { Bus, BusEvents } from "../channel/bus.ts";
-import { Outstanding, Reach } from "./reach.ts";
+import { Reach } from "./reach.ts";
 
 /** What both connections of `ioredis` are watched for. */
 export interface RedisLike {
@@ -91,6 +91,37 @@ export function redisBus(
 const { Buffer } = globalThis as unknown as {
   Buffer: { from(bytes: ArrayBuffer, offset: number, length: number): Uint8Array };
 };
+
+/** Counts what the server has yet to take. */
+class Outstanding {
+  readonly #waiting: { for: number; resolve: () => void }[] = [];
+  #given: number = 0;
+  #taken: number = 0;
+
+  /** Something was given to it. */
+  given(): void {
+    this.#given++;
+  }
+
+  /** It has taken something, or lost it. */
+  taken(): void {
+    this.#taken++;
+    while (this.#waiting.length > 0 && this.#waiting[0]!.for <= this.#taken) {
+      this.#waiting.shift()!.resolve();
+    }
+  }
+
+  /** Resolves once as much is taken as has been given by now. */
+  settled(): Promise<void> {
+    if (this.#given === this.#taken) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ for: this.#given, resolve }));
+  }
+
+  /** Nobody waits any more. */
+  end(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+}
 
 class RedisBus implements Bus {
   readonly transport: string = "redis";

@@ -63,12 +63,6 @@ const WINDOW = 1 << 18;
 /** Neighbours whose addresses are kept; others are not heard. */
 const MAX_PEERS = 1 << 15;
 
-/** A packet that waits, and for whom. */
-interface Outgoing {
-  readonly peer: number;
-  readonly bytes: Bytes;
-}
-
 /**
  * A segment that many routers share: of NATS, MQTT, Redis, `BroadcastChannel`, or any other
  * {@linkcode Bus}. All who have joined one network are neighbours, one hop from each other.
@@ -101,7 +95,7 @@ interface Outgoing {
  * await Promise.all([a.close(), b.close()]);
  * ```
  */
-export class BusChannel extends BaseChannel<Outgoing> {
+export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes]> {
   /** What a channel has that many neighbours share. */
   readonly segment: SegmentPort = {
     open: (address) => void this.#open(address),
@@ -148,18 +142,18 @@ export class BusChannel extends BaseChannel<Outgoing> {
   // ── sending ───────────────────────────────────────────────────────────────
 
   /** Encodes a packet as bytes. */
-  protected override encode(packet: Packet): Outgoing {
+  protected override encode(packet: Packet): readonly [peer: number, bytes: Bytes] {
     const bytes = encodePacket(packet);
     const room = this.#bus.maxMessage - (this.#head?.length ?? 0) - PACKET_OVERHEAD;
     if (bytes.length > room) {
       const why = `it takes ${bytes.length} bytes, and a message holds ${room}`;
       throw new PacketError("ERR_PACKET_FIELD", `Cannot publish packet: ${why}`);
     }
-    return { peer: this.#to, bytes };
+    return [this.#to, bytes];
   }
 
   /** What a packet takes in a message. */
-  protected override sizeOf({ bytes }: Outgoing): number {
+  protected override sizeOf([, bytes]: readonly [peer: number, bytes: Bytes]): number {
     return PACKET_OVERHEAD + bytes.length;
   }
 
@@ -194,9 +188,10 @@ export class BusChannel extends BaseChannel<Outgoing> {
         const next = this.next();
         if (next === undefined) break;
         size += this.sizeOf(next);
-        const batch = batches.get(next.peer);
-        if (batch) batch.push(next.bytes);
-        else batches.set(next.peer, [next.bytes]);
+        const [peer, bytes] = next;
+        const batch = batches.get(peer);
+        if (batch) batch.push(bytes);
+        else batches.set(peer, [bytes]);
       }
       for (const [peer, packets] of batches) this.#publish(peer, packets);
       this.#window += size;
@@ -327,10 +322,11 @@ export class BusChannel extends BaseChannel<Outgoing> {
 
   // ── the end ───────────────────────────────────────────────────────────────
 
-  /** Leaves the segment. */
+  /** Leaves the segment, and says so: nobody else would notice soon. */
   protected override shut(reason?: unknown): void {
     if (this.#shut) return reason === undefined ? undefined : this.finish(reason);
     this.#shut = true;
+    if (this.#there) this.#bus.publish(this.#topic(EVERYBODY), goodbye(this.#head!));
     const flushed = reason === undefined && this.#there ? this.#bus.flush?.() : undefined;
     const leave = () => this.finish(reason);
     if (flushed === undefined) leave();
@@ -349,7 +345,7 @@ export class BusChannel extends BaseChannel<Outgoing> {
 }
 
 /**
- * A goodbye for a router that may vanish: what it would say itself if it left in order.
+ * A goodbye for a router that may vanish: what its channel says if it closes.
  *
  * @param separator The engine's.
  * @param address The router's.
@@ -361,13 +357,18 @@ export function lastWill(
   { network = "mesh", singleTopic = false }: BusChannelOptions = {},
 ): LastWill {
   const head = encodeSegmentHead({ from: randomLife(), to: EVERYBODY, address });
-  const frame = new LinkFrameWriter();
-  frame.bye(0);
-  const goodbye = encodePacket(new Packet({ net: NET_LINK, data: frame.finish() }));
   return {
     topic: topicOf(wordsForAll(network, singleTopic), separator),
-    payload: encodeSegmentMessage(head, EVERYBODY, [goodbye]),
+    payload: goodbye(head),
   };
+}
+
+/** What somebody says who leaves. */
+function goodbye(head: Bytes): Bytes {
+  const frame = new LinkFrameWriter();
+  frame.bye(0);
+  const packet = new Packet({ net: NET_LINK, data: frame.finish() });
+  return encodeSegmentMessage(head, EVERYBODY, [encodePacket(packet)]);
 }
 
 /** The topic for all, in words. */

@@ -176,7 +176,7 @@ export class MessagePortChannel extends BaseChannel<Bytes> {
 }
 
 /** The error of a channel that did not end in order. */
-function lost(why: string): ChannelError {
+export function lost(why: string): ChannelError {
   return new ChannelError("ERR_CHANNEL_CLOSED", `Cannot keep channel: ${why}`);
 }
 

@@ -181,6 +181,8 @@ th:last-child, td:last-child { padding-inline-end: 16px; }
 .node .halo { fill: transparent; stroke: none; }
 .node.self circle:not(.halo) { fill: var(--accent); }
 .node.silent circle:not(.halo) { fill: var(--ground); stroke: var(--node); stroke-width: 1.5; stroke-dasharray: 3 2; }
+.hub circle { fill: var(--ground); stroke: var(--node); stroke-width: 2; }
+.hub .name { fill: var(--muted); }
 .node:hover circle:not(.halo), .node.selected circle:not(.halo) { stroke: var(--accent); }
 .node:is(:hover, .selected) .name { font-weight: 600; }
 .node:focus-visible .halo, .node.selected .halo { fill: color-mix(in srgb, var(--accent) 14%, transparent); }

@@ -234,9 +234,8 @@ export class ControlPlane {
 
   /** We leave: our own kind is told, and need not notice. */
   leave(now: number): void {
-    for (const neighbour of this.core.listeners.values()) {
-      const { kind } = neighbour;
-      if (kind === "modern" || kind === "segment") this.#announcer.leave(neighbour, now);
+    for (const neighbour of this.core.listeners.values()) { // Channels leave segments themselves.
+      if (neighbour.kind === "modern") this.#announcer.leave(neighbour, now);
     }
   }
 

@@ -128,9 +128,14 @@ function isSame(one: LinkPolicy[keyof LinkPolicy], other: LinkPolicy[keyof LinkP
 
 const yes = (): boolean => true;
 
-/** A filter as a function that never throws. */
-function question(
-  name: keyof LinkPolicy,
+/**
+ * A filter as a function that never throws; without one, the answer is yes.
+ *
+ * @param name What it is called, for the error.
+ * @throws {TypeError} If it is neither a function nor a list of strings.
+ */
+export function question(
+  name: string,
   filter: AddressFilter | ServiceFilter | undefined,
 ): (name: string, host?: string) => boolean {
   if (filter === undefined) return yes;

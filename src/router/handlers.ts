@@ -107,6 +107,11 @@ export class Handlers {
     return service;
   }
 
+  /** Whether a service is registered. */
+  has(service: string): boolean {
+    return this.#services.has(service);
+  }
+
   /** Unregisters a service; one that is not registered is fine. */
   unregister(service: string): void {
     this.#services.get(service)?.[Symbol.dispose]();

@@ -55,6 +55,30 @@ export interface ServiceCall {
   end(): void;
 }
 
+/** What whoever carries calls on knows of one: any handler's call is such a one. */
+export interface CarriedCall extends ServiceCall {
+  /** Whether the caller is of our kind: it hears errors, and says when it gives up. */
+  readonly marked: boolean;
+  /** Whether it outlives the loss of the route to the caller, for a while. */
+  readonly reliable: boolean;
+  /** Whether the caller uploads: what it sends is in the body alone. */
+  readonly uploading: boolean;
+}
+
+/** A call that was carried on has failed there: the caller is told just that, and nobody here. */
+export class CarriedError extends Error {
+  /** Always "CarriedError", also after minification. */
+  override readonly name: string = "CarriedError";
+  /** The code that the caller is told. */
+  readonly code: AlnErrorCode;
+
+  /** Constructs a new instance. */
+  constructor(code: AlnErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /**
  * Serves the calls of a service, in any of these ways:
  *
@@ -62,7 +86,8 @@ export interface ServiceCall {
  *   more than once;
  * - it returns a payload, or a promise of one: that is the reply;
  * - it is an async generator: what it yields are the replies, and its end is their end. A caller
- *   that wants one reply gets the first, and then the generator is ended.
+ *   that wants one reply gets the first, and then the generator is ended. Of a {@linkcode Packet}
+ *   that it yields, data and type are the reply.
  *
  * If it throws, or returns a promise that rejects, a caller of our kind gets a {@linkcode CallError}
  * with its message, and a `drop` event tells it here.
@@ -114,7 +139,7 @@ const REPLY_MARK = encodeCallMark({
 });
 
 /** One call. */
-export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
+export class IncomingCall implements CarriedCall, TableCall<IncomingCall> {
   next: IncomingCall | null = null;
   /** The packet that began it. */
   readonly packet: Packet;
@@ -181,6 +206,11 @@ export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
   /** Whether it outlives the loss of the route to the caller, for a while. */
   get reliable(): boolean {
     return (this.nonce & RELIABLE) !== 0;
+  }
+
+  /** Whether the caller uploads. */
+  get uploading(): boolean {
+    return this.#has(OPEN.upload);
   }
 
   /** Begins. */
@@ -352,7 +382,7 @@ export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
     const value = isThenable(result) ? await result : result;
     if (isStream(value)) return await this.#sendAll(iterate(value));
     if (!this.#replied && this.ctx !== 0) {
-      if (isData(value)) await this.#sendItem(bytesOf(value));
+      if (isData(value)) await this.#sendItem(value);
       else if (this.#mark !== null) await this.#sendItem(NO_BYTES);
     }
     this.end();
@@ -367,7 +397,7 @@ export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
         if (this.#ended || this.#answered) return;
         const next = await items.next();
         if (next.done) return this.end();
-        if (!await this.#sendItem(bytesOf(next.value))) return;
+        if (!await this.#sendItem(next.value)) return;
       }
     } finally {
       this.#items = null;
@@ -376,11 +406,14 @@ export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
   }
 
   /** Sends one item; `false` if no more are wanted. */
-  async #sendItem(data: Uint8Array): Promise<boolean> {
+  async #sendItem(item: unknown): Promise<boolean> {
     const { clock } = this.#host;
+    const typed = item instanceof Packet && item.typ !== 0;
+    const init = typed ? { typ: item.typ } : undefined;
+    const data = item instanceof Packet ? item.data : bytesOf(item);
     const start = clock.now();
     for (;;) {
-      const failure = this.reply(data);
+      const failure = this.reply(data, init);
       if (failure === null) return true;
       const full = failure.startsWith("ERR_CHANNEL_FULL");
       if (!full || this.#ended || clock.now() - start > ROOM_TIMEOUT) return false;
@@ -394,6 +427,7 @@ export class IncomingCall implements ServiceCall, TableCall<IncomingCall> {
 
   #threw(cause: unknown): void {
     if (this.#ended && this.#abortReason !== undefined) return; // It was told to stop.
+    if (cause instanceof CarriedError) return this.#fail(cause.code, cause.message);
     this.#host.threw(this.packet, this.service, cause);
     const why = `the handler of "${this.service}" threw "${textOf(cause)}"`;
     this.#fail("ERR_CALL_HANDLER", `Cannot get a reply: ${why}`);

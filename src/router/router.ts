@@ -371,12 +371,16 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
 
   /**
    * Answers calls of a service whose name begins with "aln.". Nobody is told of it: it is called with
-   * `dst`. For `@aln/mesh/inspect`.
+   * `dst`. For `@aln/mesh/inspect` and `@aln/mesh/border`.
    *
+   * @param only Whether there may be none of that name already; else that is replaced.
    * @internal
    */
-  registerReserved(service: string, handler: ServiceHandler): Registration {
+  registerReserved(service: string, handler: ServiceHandler, only: boolean = false): Registration {
     if (this.#closing) throw closedError();
+    if (only && this.#handlers.has(service)) {
+      throw new TypeError(`Cannot register "${service}": it is there already`);
+    }
     return this.#handlers.register(service, handler, {});
   }
 

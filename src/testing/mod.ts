@@ -68,6 +68,7 @@ export type {
   LinkId,
   NeighbourInfo,
   NeighbourKind,
+  PeerId,
   RouteInfo,
   ServiceInfo,
 } from "../mesh/effects.ts";

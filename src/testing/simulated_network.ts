@@ -172,7 +172,7 @@ export class SimulatedNetwork {
     if (node.mesh.leave) this.#apply(node, node.mesh.leave(this.now));
     this.#remove(node);
     for (const end of this.#links.of(node)) this.#hangUp(end);
-    for (const port of this.#segments.of(node)) this.#takeOff(port, false);
+    for (const port of this.#segments.of(node)) this.#takeOff(port, true);
   }
 
   /** Kills a node, and starts it anew with the same links. */

@@ -61,6 +61,14 @@ export {
 } from "./packet_codec.ts";
 export { decodePacketJson, encodePacketJson } from "./packet_json.ts";
 export { decodeLeniently } from "./repair.ts";
+export {
+  decodeSegmentHead,
+  encodeSegmentHead,
+  encodeSegmentMessage,
+  EVERYBODY,
+  forEachPacket,
+  type SegmentHead,
+} from "./segment_message.ts";
 export { decodeTrailer, encodeTrailer, type Trailer } from "./trailer.ts";
 export { encodeFrame, KissDecoder, type KissDrops, type KissOptions } from "../framing/kiss.ts";
 export {

@@ -18,6 +18,7 @@ const FOLDERS = [
   "mesh",
   "call",
   "router",
+  "border",
   "inspect",
   "testing",
   "channel",

@@ -166,6 +166,14 @@ describe("BusChannel", () => {
     assert.deepEqual(engine.buses.size, 1);
     await until(() => a.router.routes().length === 0);
     await assert.rejects(a.router.request("ping"), { code: "ERR_NO_SERVICE" });
+    const c = join(t, engine, "c");
+    await reaches(a.router, "c");
+    c.router.removeChannel(c.channel);
+    await until(() => a.router.routes().length === 0);
+    const d = join(t, engine, "d");
+    await reaches(a.router, "d");
+    d.channel.close(new Error("something is wrong"));
+    await until(() => a.router.routes().length === 0);
   });
 
   test("lets go of a neighbour that nobody hears any more, and calls to it fail", {

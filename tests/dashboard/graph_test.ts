@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   edgeKey,
+  edgesOfWay,
   type GraphEdge,
   type Knowledge,
   mergeGraph,
@@ -118,4 +119,56 @@ test("mergeGraph() counts packets a second, but not those of the page's own ques
   };
   assert.equal(rate(2), 0);
   assert.equal(rate(100), 96);
+});
+
+/** Routers on a segment, each of whom tells of all others. */
+function segment(addresses: string[], more: Partial<LinkReport> = {}): Map<string, Report> {
+  const on = (self: string) =>
+    link("", {
+      ...{ id: 3, kind: "segment", transport: "nats", ...more },
+      neighbours: addresses.filter((it) => it !== self).map((address) => ({
+        address,
+        roundTrip: null,
+      })),
+    });
+  return new Map(addresses.map((address) => [address, report([on(address)])]));
+}
+
+test("mergeGraph() draws a small segment as links between each two", () => {
+  const reports = segment(["a", "b", "c"]);
+  const { edges, hubs } = mergeGraph({
+    ...{ self: "a", links: reports.get("a")!, services: [], reports },
+    routes: ["b", "c"].map((address) => route(address, 1, address)),
+  });
+  assert.deepEqual(edges.map(ends), ["a – b", "a – c", "b – c"]);
+  assert.deepEqual(hubs, []);
+});
+
+test("mergeGraph() draws a large segment once, with a link to each who is on it", () => {
+  const addresses = Array.from({ length: 50 }, (_, i) => `n${i}`);
+  const reports = segment(addresses);
+  reports.delete("n7"); // Does not tell.
+  const graph = mergeGraph({
+    ...{ self: "n0", links: reports.get("n0")!, services: [], reports },
+    routes: addresses.slice(1).map((address) => route(address, 1, address)),
+  });
+  const [hub, ...others] = graph.hubs;
+  assert.deepEqual([hub!.transport, hub!.members, others.length], ["nats", 50, 0]);
+  assert.equal(graph.edges.length, 50);
+  assert(graph.edges.every(({ a, b }) => a === hub!.name || b === hub!.name));
+  assert.deepEqual(edgesOfWay(graph, ["n0", "n7"]), [
+    edgeKey("n0", hub!.name),
+    edgeKey("n7", hub!.name),
+  ]);
+});
+
+test("mergeGraph() keeps segments apart that have few routers in common", () => {
+  const east = Array.from({ length: 9 }, (_, i) => `e${i}`);
+  const west = Array.from({ length: 9 }, (_, i) => `w${i}`);
+  const reports = new Map([...segment(["both", ...east]), ...segment(["both", ...west])]);
+  const graph = mergeGraph({
+    ...{ self: "e0", links: reports.get("e0")!, services: [], reports },
+    routes: ["both", ...east.slice(1), ...west].map((address) => route(address, 1, address)),
+  });
+  assert.deepEqual(graph.hubs.map(({ members }) => members), [10, 10]);
 });

@@ -24,7 +24,7 @@ const stats = (more: Partial<RouterStats> = {}): RouterStats => ({
 
 const find = (more: Partial<Findings>) =>
   findProblems({
-    graph: { nodes: [], edges: [] },
+    graph: { nodes: [], edges: [], hubs: [] },
     stats: new Map(),
     conflicts: new Map(),
     flapping: new Map(),
@@ -40,7 +40,7 @@ test("findProblems() names conflicts, flapping, half-open links and a lost link,
   const edge = { key: "k", a: "a", b: "b", direct: true, transport: "tcp", cost: 1 };
   assert.deepEqual(
     find({
-      graph: { nodes: [], edges: [{ ...edge, roundTrip: null, rate: 0, halfOpen: "b" }] },
+      graph: { nodes: [], edges: [{ ...edge, roundTrip: null, rate: 0, halfOpen: "b" }], hubs: [] },
       conflicts: new Map([["twin", 2]]),
       flapping: new Map([["route to x", 9]]),
       offline: "the server is gone",

@@ -36,7 +36,7 @@ interface FastCheck {
 /** fast-check, or `null` where it is not installed and cannot be fetched. */
 async function loadFastCheck(): Promise<FastCheck | null> {
   // Not a literal: type checking, and those who are offline, must not need the package.
-  const specifier = "Deno" in globalThis ? "npm:fast-check@4" : "fast-check";
+  const specifier = "Deno" in globalThis ? "npm:fast-check@4.10.2" : "fast-check";
   try {
     return await import([specifier][0]!);
   } catch {

@@ -39,6 +39,7 @@ test("Everything that is exported is documented", { timeout: TIMEOUT }, async ()
 for (
   const entry of [
     ".",
+    "./border",
     "./channels",
     "./dashboard",
     "./inspect",

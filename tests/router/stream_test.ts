@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  CallError,
-  type Packet,
-  type Registration,
-  Router,
-  type ServiceHandler,
-} from "../../mod.ts";
+import { CallError, Packet, type Registration, Router, type ServiceHandler } from "../../mod.ts";
 import { joinThrough, pair, texts, turns } from "../support/calls.ts";
 import {
   chain,
@@ -93,6 +87,30 @@ const WAYS: [what: string, ServiceHandler][] = [
     })();
   }],
 ];
+
+test(
+  "A handler that yields packets, or hands on the replies of another call, replies with their data and types",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    const { a, b, rest } = await pair();
+    b.registerService("typed", async function* () {
+      yield new Packet({ data: "one", typ: 7, srv: "not", ctx: 1, dst: "looked at" });
+      yield new Packet({ data: "two" });
+    });
+    b.registerService("handed on", () => b.stream("typed"));
+    await rest();
+    for (const service of ["typed", "handed on"]) {
+      const got: [string, number, string][] = [];
+      for await (const packet of a.stream(service)) {
+        got.push([packet.text(), packet.typ, packet.src]);
+      }
+      assert.deepEqual(got, [["one", 7, "b"], ["two", 0, "b"]], service);
+      assert.equal((await a.request(service)).typ, 7);
+    }
+  },
+);
 
 for (const [what, handler] of WAYS) {
   test(`Router.stream() gives the replies of ${what}, in order, to their end`, {

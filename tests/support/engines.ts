@@ -177,6 +177,8 @@ export interface NatsOptions {
   mqtt?: boolean;
   /** Largest message, in bytes. @default 1048576 */
   maxPayload?: number;
+  /** More of its configuration. */
+  config?: string;
 }
 
 /** A `nats-server`. */
@@ -228,7 +230,7 @@ async function natsPorts({ port, websocket, mqtt }: NatsOptions): Promise<NatsPo
 
 async function makeNats(
   name: string,
-  { jetstream, mqtt, maxPayload = 1 << 20 }: NatsOptions,
+  { jetstream, mqtt, maxPayload = 1 << 20, config = "" }: NatsOptions,
   ports: NatsPorts,
   routes: number[] = [],
 ): Promise<NatsEngine> {
@@ -238,6 +240,7 @@ async function makeNats(
     `http: "127.0.0.1:${ports.monitor}"`,
     `server_name: ${name}`,
     `max_payload: ${maxPayload}`,
+    config,
     ...ports.websocket === undefined
       ? []
       : [`websocket { ${listen(ports.websocket)}, no_tls: true, compression: false }`],
@@ -322,6 +325,8 @@ export function startNatsCluster(
 export interface EngineOptions {
   /** Port for clients; by default a free one. */
   port?: number;
+  /** More of its configuration. */
+  config?: string;
 }
 
 /** A `mosquitto`. */
@@ -331,12 +336,14 @@ export class MosquittoEngine extends Engine {
 }
 
 /** Starts a `mosquitto`, which lets everybody in and drops nothing of what it may queue. */
-export function startMosquitto({ port: chosen }: EngineOptions = {}): Promise<MosquittoEngine> {
+export function startMosquitto(
+  { port: chosen, config: more = "" }: EngineOptions = {},
+): Promise<MosquittoEngine> {
   return withPorts(chosen ? 1 : ATTEMPTS, async () => {
     const port = chosen ?? await freeLowPort();
     const [config, folder] = await configure(() => [
       ...[`listener ${port} 127.0.0.1`, "allow_anonymous true"],
-      ...["max_queued_messages 0", "max_queued_bytes 0", "max_inflight_messages 0", ""],
+      ...["max_queued_messages 0", "max_queued_bytes 0", "max_inflight_messages 0", more, ""],
     ]);
     return started(new MosquittoEngine("mosquitto", port, ["-c", config], / running$/, folder));
   });
@@ -349,12 +356,14 @@ export class RedisEngine extends Engine {
 }
 
 /** Starts a `redis-server`, which keeps nothing. */
-export function startRedis({ port: chosen }: EngineOptions = {}): Promise<RedisEngine> {
+export function startRedis(
+  { port: chosen, config: more = "" }: EngineOptions = {},
+): Promise<RedisEngine> {
   return withPorts(chosen ? 1 : ATTEMPTS, async () => {
     const port = chosen ?? await freeLowPort();
     const [config, folder] = await configure((folder) => [
       ...["bind 127.0.0.1", `port ${port}`, `dir ${JSON.stringify(folder)}`],
-      ...['save ""', "appendonly no", ""],
+      ...['save ""', "appendonly no", more, ""],
     ]);
     const ready = /Ready to accept connections/;
     return started(new RedisEngine("redis-server", port, [config], ready, folder));

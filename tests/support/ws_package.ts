@@ -39,7 +39,7 @@ export interface Ws {
 export async function loadWs(): Promise<Ws | null> {
   try {
     // Not a literal: type checking, and those who are offline, must not need the package.
-    if ("Deno" in globalThis) return await import(["npm:ws@8"][0]!);
+    if ("Deno" in globalThis) return await import(["npm:ws@8.23.0"][0]!);
     return createRequire(import.meta.url)("ws");
   } catch {
     return null;

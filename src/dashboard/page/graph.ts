@@ -72,13 +72,28 @@ export interface GraphEdge {
   halfOpen: string | null;
 }
 
+/** A segment that many routers share, as it is drawn: with a link to each of them. */
+export interface GraphHub {
+  /** Stands for it in the ends of links; no address is like it. */
+  name: string;
+  /** What carries it. */
+  transport: string;
+  /** How many are on it. */
+  members: number;
+}
+
 /** The picture. */
 export interface Graph {
   /** Ourselves first, then the nearest. */
   nodes: GraphNode[];
   /** Each pair of neighbours once. */
   edges: GraphEdge[];
+  /** Segments on which so many are that links between each two would hide the picture. */
+  hubs: GraphHub[];
 }
+
+/** Up to how many routers on a segment there are links between each two. */
+const MOST_PAIRED = 6;
 
 /** How long a link may be there before its far end has to know of it, in ms. */
 const GRACE = 4_000;
@@ -116,9 +131,23 @@ export function mergeGraph(knowledge: Knowledge): Graph {
 
   const edges = new Map<string, GraphEdge>();
   const told = [[self, links] as const, ...reports].filter(([address]) => there.has(address));
+  const crowds = findCrowds(told, there);
+  for (const { name, transport, members } of crowds) {
+    for (const address of members) {
+      Object.assign(edgeBetween(edges, address, name), { direct: true, transport });
+    }
+  }
   for (const [from, report] of told) {
     const seen = new Map<string, LinkReport[]>();
-    for (const link of report.links.flatMap(byNeighbour)) {
+    for (const link of report.links) {
+      const crowd = crowds.find(({ links }) => links.has(link));
+      if (crowd === undefined) continue;
+      const edge = edgeBetween(edges, from, crowd.name);
+      edge.cost = link.cost;
+      edge.rate += rateOf(link, report);
+    }
+    const alone = report.links.filter((link) => !crowds.some(({ links }) => links.has(link)));
+    for (const link of alone.flatMap(byNeighbour)) {
       if (link.address === from || !there.has(link.address)) continue;
       const several = seen.get(link.address);
       if (several) several.push(link);
@@ -148,7 +177,10 @@ export function mergeGraph(knowledge: Knowledge): Graph {
     const edge = edgeBetween(edges, from, address);
     edge.cost = from === self ? hops : Math.max(1, hops - 1);
   }
-  const graph = { nodes, edges: [...edges.values()] };
+  const hubs = crowds.map(({ name, transport, members }) => {
+    return { name, transport, members: members.size };
+  });
+  const graph = { nodes, edges: [...edges.values()], hubs };
   if (knowledge.asking) forgetQuestions(graph, self, knowledge.asking);
   for (const edge of graph.edges) if (edge.rate < QUIET) edge.rate = 0;
   return graph;
@@ -172,6 +204,45 @@ function edgeBetween(edges: Map<string, GraphEdge>, from: string, to: string): G
   return edge;
 }
 
+/** A segment that many routers say that they are on. */
+interface Crowd {
+  name: string;
+  transport: string;
+  members: Set<string>;
+  /** What they say of it. */
+  links: Set<LinkReport>;
+}
+
+/** Puts together what routers say of large segments: two that have mostly the same on them are one. */
+function findCrowds(
+  told: readonly (readonly [address: string, report: Report])[],
+  there: ReadonlySet<string>,
+): Crowd[] {
+  const crowds: Crowd[] = [];
+  for (const [from, { links }] of told) {
+    for (const link of links) {
+      const { neighbours = [], transport } = link;
+      const others = neighbours.map(({ address }) => address).filter((it) => there.has(it));
+      if (others.length < MOST_PAIRED) continue;
+      const members = new Set([from, ...others]);
+      const common = (crowd: Crowd) => [...members].filter((it) => crowd.members.has(it)).length;
+      const known = crowds.find((crowd) =>
+        crowd.transport === (transport ?? "") &&
+        2 * common(crowd) > Math.min(members.size, crowd.members.size)
+      );
+      const crowd = known ?? { name: "", transport: transport ?? "", members, links: new Set() };
+      if (known === undefined) crowds.push(crowd);
+      for (const address of members) crowd.members.add(address);
+      crowd.links.add(link);
+    }
+  }
+  for (const crowd of crowds) { // Whoever is first stays mostly the same.
+    const [first] = [...crowd.members].sort();
+    crowd.name = JSON.stringify([crowd.transport, first]);
+  }
+  return crowds;
+}
+
 /** A segment as a link to each who is there. How much goes to whom, nobody counts. */
 function byNeighbour({ neighbours, ...link }: LinkReport): LinkReport[] {
   const silent = { ...link, id: NaN, packetsIn: 0, packetsOut: 0 };
@@ -192,7 +263,7 @@ export function rateOf({ id, packetsIn, packetsOut }: LinkReport, report: Report
  * take is guessed: one of the shortest.
  */
 function forgetQuestions(
-  { nodes, edges }: Graph,
+  { nodes, edges }: Pick<Graph, "nodes" | "edges">,
   self: string,
   { packets, interval }: { packets: number; interval: number },
 ): void {
@@ -235,4 +306,16 @@ export function shortestWays(
     }
   }
   return ways;
+}
+
+/** The links of a way, by their keys: over a segment, the two that lead to its middle. */
+export function edgesOfWay({ edges, hubs }: Graph, addresses: readonly string[]): string[] {
+  const keys = new Set(edges.map(({ key }) => key));
+  return addresses.slice(1).flatMap((to, i) => {
+    const from = addresses[i]!;
+    const direct = edgeKey(from, to);
+    if (keys.has(direct)) return [direct];
+    const halves = hubs.map(({ name }) => [edgeKey(from, name), edgeKey(name, to)]);
+    return halves.find((both) => both.every((key) => keys.has(key))) ?? [direct];
+  });
 }

@@ -103,7 +103,7 @@ export class NodeCard {
     this.#links.show((report?.links ?? []).map((link) => ({
       key: `${link.id}`,
       cells: [
-        link.address || "?",
+        link.neighbours ? `${link.neighbours.length} on it` : link.address || "?",
         link.transport ?? "",
         `${link.cost}`,
         link.roundTrip === null ? "–" : showTime(link.roundTrip),

@@ -5,7 +5,7 @@
  */
 
 import { find, html, setAttribute, setText, svg, VirtualList } from "./dom.ts";
-import { edgeKey, type Graph, type GraphEdge, type GraphNode } from "./graph.ts";
+import { edgesOfWay, type Graph, type GraphEdge, type GraphHub, type GraphNode } from "./graph.ts";
 import { type Body, Layout } from "./layout.ts";
 import { showTime } from "./payload.ts";
 import type { Session } from "./session.ts";
@@ -95,7 +95,7 @@ export class TopologyView {
   readonly #calm: MediaQueryList = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #crowd: HTMLElement = find("crowd", HTMLElement);
   readonly #crowdList: VirtualList;
-  #graph: Graph = { nodes: [], edges: [] };
+  #graph: Graph = { nodes: [], edges: [], hubs: [] };
   #selected: string | null = null;
   #traced: Set<string> = new Set();
   #planned: boolean = false;
@@ -148,9 +148,7 @@ export class TopologyView {
 
   /** Marks the links of a way. */
   showWay(addresses: readonly string[]): void {
-    this.#traced = new Set(
-      addresses.slice(1).map((address, i) => edgeKey(addresses[i]!, address)),
-    );
+    this.#traced = new Set(edgesOfWay(this.#graph, addresses));
     this.#mark();
   }
 
@@ -159,7 +157,7 @@ export class TopologyView {
     const graph = this.#session.graph;
     if (graph === this.#graph) return;
     this.#graph = graph;
-    const { nodes, edges } = graph;
+    const { nodes, edges, hubs } = graph;
     const crowded = nodes.length > MAX_DRAWN;
     this.#frame.toggleAttribute("hidden", crowded);
     this.#crowd.hidden = !crowded;
@@ -168,7 +166,7 @@ export class TopologyView {
       return;
     }
     const changed = this.#layout.set(
-      nodes.map(({ address }) => address),
+      [...nodes.map(({ address }) => address), ...hubs.map(({ name }) => name)],
       edges.map(({ a, b }) => [a, b] as const),
     );
     for (const [address, { group }] of this.#nodes) {
@@ -177,6 +175,7 @@ export class TopologyView {
       this.#nodes.delete(address);
     }
     for (const node of nodes) this.#showNode(node);
+    for (const hub of hubs) this.#showHub(hub);
     const kept = new Set(edges.map(({ key }) => key));
     for (const [key, { line, label }] of this.#edges) {
       if (kept.has(key)) continue;
@@ -244,6 +243,23 @@ export class TopologyView {
     setAttribute(element.group, "aria-label", words);
   }
 
+  /** A segment: there is nothing to choose in it. */
+  #showHub({ name, transport, members }: GraphHub): void {
+    let element = this.#nodes.get(name);
+    if (!element) {
+      const circle = svg("circle", { r: 5 });
+      const label = svg("text", { class: "name" }, shorten(transport || "segment"));
+      const title = svg("title");
+      const group = svg("g", { class: "hub" }, circle, label, title);
+      element = { group, circle, label, title, body: undefined };
+      this.#nodes.set(name, element);
+      this.#nodeLayer.append(group);
+    }
+    element.body = this.#layout.bodies.get(name);
+    this.#placeName(element);
+    setText(element.title, `${transport || "segment"}: ${members} routers share it`);
+  }
+
   #makeNode(address: string, isSelf: boolean): NodeElement {
     const circle = svg("circle");
     const label = svg("text", { class: "name" }, shorten(address));
@@ -276,8 +292,10 @@ export class TopologyView {
     element.to = this.#layout.bodies.get(edge.b);
     element.line.classList.toggle("learned", !edge.direct);
     element.line.classList.toggle("half-open", edge.halfOpen !== null);
-    setText(element.label, edgeLabel(edge));
-    setText(element.title, edgeTitle(edge));
+    const hub = this.#graph.hubs.find(({ name }) => name === edge.a || name === edge.b);
+    const shown = (end: string) => end === hub?.name ? "all on it" : end;
+    setText(element.label, hub ? "" : edgeLabel(edge));
+    setText(element.title, edgeTitle({ ...edge, a: shown(edge.a), b: shown(edge.b) }));
   }
 
   /** Shows what is selected, traced and near to it. */
@@ -533,6 +551,7 @@ export class TopologyView {
       const along = sign * (vertical ? y - from.y : x - from.x);
       const across = Math.abs(vertical ? x - from.x : y - from.y);
       if (along <= 1 || along + 2 * across >= least) continue;
+      if (!this.#nodes.get(name)?.group.dataset.address) continue;
       [best, least] = [name, along + 2 * across];
     }
     if (best !== null) this.#focus(best);
