@@ -161,6 +161,12 @@ export class Segments {
     if (strange && now - segment.joinedAt > LONELY) this.ask(member, now);
   }
 
+  /** A neighbour that asks is about to be sent a packet, and has to know the way back: it is answered. */
+  answerNow(member: Neighbour, now: number): void {
+    member.segment!.asked.delete(member);
+    this.#answer(member, now);
+  }
+
   // ── within ────────────────────────────────────────────────────────────────
 
   #join(segment: Segment, now: number): void {
@@ -207,11 +213,13 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      for (const one of those.length > SINGLY ? [segment.voice] : those) {
-        this.#links.hello(one, later, { answering: true });
-        this.#announcer.retell(one);
-      }
+      for (const one of those.length > SINGLY ? [segment.voice] : those) this.#answer(one, later);
     });
+  }
+
+  #answer(neighbour: Neighbour, now: number): void {
+    this.#links.hello(neighbour, now, { answering: true });
+    this.#announcer.retell(neighbour);
   }
 
   #interval({ members }: Segment): number {

@@ -403,6 +403,11 @@ export class Neighbour {
     return this.segment !== null && this.segment.voice !== this;
   }
 
+  /** Whether it is on a segment, has asked who is there, and has not been answered yet. */
+  get isAsking(): boolean {
+    return this.segment !== null && this.segment.asked.has(this);
+  }
+
   /** Who hears what it is told: all on its segment, or it alone. */
   get listener(): Neighbour {
     return this.segment?.voice ?? this;

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Packet, Router, type RouterOptions } from "../../mod.ts";
+import { createChannelPair, Packet, Router, type RouterOptions } from "../../mod.ts";
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
 import { type MemoryBus, MemoryEngine } from "../support/memory_bus.ts";
@@ -174,6 +174,27 @@ describe("BusChannel", () => {
     await reaches(a.router, "d");
     d.channel.close(new Error("something is wrong"));
     await until(() => a.router.routes().length === 0);
+  });
+
+  test("lets who has just come answer whoever calls at once, here or beyond", {
+    timeout: 20_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const hub = join(t, engine, "hub");
+    const guest = new Router("guest");
+    t.after(() => guest.close());
+    const [near, far] = createChannelPair();
+    hub.router.addChannel(near);
+    guest.addChannel(far);
+    await reaches(guest, "hub");
+    await quiet(engine);
+    const replies = Promise.all([guest, hub.router].map(async (router) => {
+      await router.waitForService("ping");
+      return (await router.request("ping", "", { timeout: 1_000 })).text();
+    }));
+    const b = join(t, engine, "b");
+    b.router.registerService("ping", () => "pong");
+    assert.deepEqual(await replies, ["pong", "pong"]);
   });
 
   test("lets go of a neighbour that nobody hears any more, and calls to it fail", {
