@@ -45,7 +45,7 @@ describe(skip ? `pages on engines (skipped: ${skip})` : "pages on engines", () =
   const pageTest = (
     there: true | string,
     name: string,
-    body: Parameters<typeof test>[2] & ((t: { diagnostic(text: string): void }) => Promise<void>),
+    body: (t: { diagnostic(text: string): void }) => Promise<void>,
   ) => {
     const [title, options] = needing(there, name, TIMEOUT);
     test(title, { ...options, skip: options.skip || skip !== false }, body);
@@ -69,7 +69,8 @@ describe(skip ? `pages on engines (skipped: ${skip})` : "pages on engines", () =
       const last = await tool.heard("home/temperature/cellar");
       cellar.signal("SIGINT");
       await cellar.ended(); // Before there was anybody to hear it.
-      const [garden] = [await device("sensor", "garden", "-3"), await device("light", "hall")];
+      const garden = await device("sensor", "garden", "-3");
+      await device("light", "hall");
 
       const hub = await startPanel(deno, broker.url);
       stack.use(hub.program);
