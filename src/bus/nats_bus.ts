@@ -62,7 +62,8 @@ const NO_RESPONDERS = 503;
  *
  * Subscriptions are the segment's own, so the connection can serve other purposes as well. Who asks
  * the server whether anybody hears a subject does so with what it publishes there anyway. In a
- * cluster, a server may not have heard yet of those who have just subscribed at another one.
+ * cluster, a server may not have heard yet of those who have just subscribed at another one: what
+ * is published to them meanwhile is lost, and told as unheard.
  *
  * @example
  * ```ts ignore

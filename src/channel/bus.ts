@@ -17,7 +17,10 @@ export interface BusEvents {
   away(): void;
   /** It can again, and all subscriptions stand. */
   back(): void;
-  /** The engine says that nobody hears a topic to which something was published. */
+  /**
+   * The engine says that nobody hears a topic to which something was published. It may be wrong about
+   * one that was only just subscribed to.
+   */
   unheard(topic: string): void;
   /** The engine is gone for good: the program has closed its client, or the client has given up. */
   closed(reason?: unknown): void;
@@ -38,7 +41,8 @@ export interface Bus {
   /**
    * Subscribes to topics, all of them exact. Called once.
    *
-   * @returns Resolves once whatever others publish from now on is heard.
+   * @returns Resolves once whatever others publish from now on is heard; by others on another server
+   *   of the engine, perhaps a moment later.
    * @throws If it cannot subscribe.
    */
   open(topics: readonly string[], events: BusEvents): Promise<void>;

@@ -54,6 +54,12 @@ export interface LastWill {
 /** How long the engine may be away before everybody on the segment is taken for gone, in ms. */
 const GRACE = 2_000;
 
+/**
+ * How long after somebody was not heard it is asked again whether anybody hears it, in ms: what an
+ * engine says of somebody who has just come may be wrong, for its servers tell each other later.
+ */
+const DOUBT = 50;
+
 /** The largest message that packets are put into together, in bytes. */
 const MAX_BATCH = 1 << 16;
 
@@ -111,6 +117,9 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   /** Our number on the segment, which no other life of us has. */
   readonly #life: number;
   readonly #addresses: Map<number, string> = new Map();
+  /** Topics that nobody seems to hear, and whether that has been asked again. */
+  readonly #doubts: Map<string, { again: boolean; timer: ReturnType<typeof setTimeout> }> =
+    new Map();
   #head: Bytes | null = null;
   /** For whom the packet is that is being encoded. */
   #to: number = EVERYBODY;
@@ -264,11 +273,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     back: () => {
       if (this.isOpen && !this.#there) this.#isThere();
     },
-    unheard: (topic) => {
-      for (const peer of [...this.#addresses.keys()]) {
-        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
-      }
-    },
+    unheard: (topic) => this.#doubt(topic),
     closed: (reason) => {
       this.finish(
         reason ?? new ChannelError("ERR_CHANNEL_CLOSED", "Cannot keep channel: the engine is gone"),
@@ -295,6 +300,29 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.segment.onState?.(false);
   }
 
+  /** Nobody hears a topic: if that is so once more, and nobody speaks meanwhile, who did is gone. */
+  #doubt(topic: string): void {
+    const doubt = this.#doubts.get(topic);
+    if (doubt === undefined) {
+      const timer = setTimeout(() => {
+        this.#doubts.get(topic)!.again = true;
+        this.#bus.publish(topic, this.#head!.slice());
+      }, DOUBT);
+      this.#doubts.set(topic, { again: false, timer });
+    } else if (doubt.again) {
+      this.#believe(topic);
+      for (const peer of [...this.#addresses.keys()]) {
+        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
+      }
+    }
+  }
+
+  /** Whoever was doubted is there, or gone. */
+  #believe(topic: string): void {
+    clearTimeout(this.#doubts.get(topic)?.timer);
+    this.#doubts.delete(topic);
+  }
+
   #hear(message: Uint8Array): void {
     try {
       const head = decodeSegmentHead(message);
@@ -302,6 +330,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       const { from, to, address, offset } = head;
       if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
       this.received(message.length);
+      if (this.#doubts.size > 0) this.#believe(this.#topicTo(address));
       if (!this.#addresses.has(from)) {
         if (this.#addresses.size >= MAX_PEERS) throw crowded(address);
         this.#addresses.set(from, address);
@@ -339,6 +368,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#left = true;
     this.#there = false;
     clearTimeout(this.#grace);
+    for (const topic of [...this.#doubts.keys()]) this.#believe(topic);
     this.#addresses.clear();
     super.finish(reason);
   }

@@ -81,6 +81,7 @@ function count(emitter: Emitter): number {
 
 type NatsConnection = NatsLike & {
   close(): Promise<void>;
+  getServer(): string;
   protocol: { listeners: unknown[]; subscriptions: { size(): number } };
 };
 
@@ -88,11 +89,12 @@ type NatsConnection = NatsLike & {
 export async function connectNats(
   by: "connect" | "wsconnect",
   servers: string | string[],
+  options: object = {},
 ): Promise<NatsConnection> {
   type Nats = Record<typeof by, (options: object) => Promise<NatsConnection>>;
   const nats = (await clients()).load<Nats>("@nats-io/transport-node");
   const reconnect = { maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_AFTER };
-  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0 });
+  return await nats[by]({ servers, ...reconnect, reconnectJitter: 0, ...options });
 }
 
 function nats(by: "connect" | "wsconnect"): Kind["start"] {
@@ -146,21 +148,24 @@ function mqtt(protocolVersion: 4 | 5, by: "mosquitto" | "nats"): Kind["start"] {
 
 type RedisConnection = RedisPublisherLike & RedisSubscriberLike & Emitter & { disconnect(): void };
 
+/** Connects to Redis, and waits until the connection is ready. */
+export async function connectRedis(url: string, options: object = {}): Promise<RedisConnection> {
+  const { Redis } = (await clients()).load<
+    { Redis: new (url: string, options: object) => RedisConnection }
+  >("ioredis");
+  const connection = new Redis(url, { retryStrategy: () => RECONNECT_AFTER, ...options });
+  connection.on("error", () => {}); // It cannot connect for a while.
+  await new Promise<void>((resolve) => connection.on("ready", resolve));
+  return connection;
+}
+
 async function redis(): Promise<Running> {
   const engine = await startRedis();
   return {
     engine,
     async connect() {
-      const { Redis } = (await clients()).load<
-        { Redis: new (url: string, options: object) => RedisConnection }
-      >("ioredis");
-      const options = { retryStrategy: () => RECONNECT_AFTER };
-      const publisher = new Redis(engine.url, options);
-      const subscriber = new Redis(engine.url, options);
-      await Promise.all([publisher, subscriber].map((connection) => {
-        connection.on("error", () => {}); // It cannot connect for a while.
-        return new Promise<void>((resolve) => connection.on("ready", resolve));
-      }));
+      const publisher = await connectRedis(engine.url);
+      const subscriber = await connectRedis(engine.url);
       return {
         bus: () => redisBus(publisher, subscriber),
         listeners: () => count(publisher) + count(subscriber),

@@ -9,6 +9,7 @@ import { describe, test } from "node:test";
 import { createChannelPair, Packet, Router, type RouterOptions } from "../../mod.ts";
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
+import { seededRandom } from "../../src/testing/mod.ts";
 import { type MemoryBus, MemoryEngine } from "../support/memory_bus.ts";
 
 /** A router on a segment, closed with the test. */
@@ -208,9 +209,23 @@ describe("BusChannel", () => {
     const call = a.router.request("hang", "", { timeout: 30_000 });
     await until(() => b.channel.counters.packetsIn > 0);
     engine.attach(b.bus, false); // As when its process is killed.
-    a.bus.events!.unheard("aln/mesh/to/b");
+    a.router.send({ dst: "b", srv: "hang" });
     await assert.rejects(call, { code: "ERR_NO_ROUTE" });
     assert.deepEqual(a.router.routes(), []);
+  });
+
+  test("does not let go of a neighbour that is heard after all", { timeout: 20_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    await Promise.all([reaches(a.router, "b"), reaches(b.router, "a")]);
+    a.bus.events!.unheard("aln/mesh/to/b"); // A server that did not know yet.
+    a.bus.events!.unheard("aln/mesh/to/b");
+    await quiet(engine);
+    assert.deepEqual(a.router.routes().map(({ address }) => address), ["b"]);
+    engine.attach(b.bus, false);
+    a.router.send({ dst: "b", srv: "x" });
+    await until(() => a.router.routes().length === 0);
   });
 
   test("believes a router that comes back at once, whatever was said of its last life", {
@@ -318,6 +333,29 @@ describe("BusChannel", () => {
     }
     await until(() => a.drops.length >= 4);
     assert(a.router.routes().some(({ address }) => address === "b"));
+  });
+
+  test("bears whatever is said on its topics, and goes on", { timeout: 60_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    b.router.registerService("echo", (packet) => packet.data);
+    await a.router.waitForService("echo");
+    await a.router.request("echo", "x");
+    const real = engine.published.map(({ message }) => message);
+    const random = seededRandom(8);
+    const below = (limit: number) => Math.floor(limit * random());
+    for (let i = 0; i < 3_000; i++) {
+      const bytes = Uint8Array.from(real[below(real.length)]!);
+      for (let j = below(6); j >= 0; j--) bytes[below(bytes.length)] = below(256);
+      const cut = random() < 0.2 ? bytes.subarray(0, below(bytes.length)) : bytes;
+      a.bus.events!.message(cut);
+    }
+    await until(async () => {
+      const answer = await a.router.request("echo", "y", { timeout: 500 }).catch(() => null);
+      return answer?.text() === "y";
+    });
+    assert(a.channel.isOpen);
   });
 
   test("ignores messages of a version to come", { timeout: 20_000 }, async (t) => {

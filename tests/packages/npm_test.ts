@@ -24,7 +24,7 @@ const RESULT = {
   error: "UnreachableError",
 };
 
-const ENTRIES = ["", "/net", "/wire", "/testing", "/channels", "/inspect"].map((path) =>
+const ENTRIES = ["", "/net", "/wire", "/testing", "/channels", "/bus", "/inspect"].map((path) =>
   `@aln/mesh${path}`
 );
 

@@ -40,6 +40,7 @@ for (
   const entry of [
     ".",
     "./border",
+    "./bus",
     "./channels",
     "./dashboard",
     "./inspect",

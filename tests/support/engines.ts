@@ -128,6 +128,16 @@ export class Engine implements AsyncDisposable {
     this.#child = null;
   }
 
+  /** Has it do nothing more, and say nothing about it, until {@linkcode resume}. */
+  pause(): void {
+    if (this.pid !== undefined) process.kill(this.pid, "SIGSTOP");
+  }
+
+  /** Has it go on. */
+  resume(): void {
+    if (this.pid !== undefined) process.kill(this.pid, "SIGCONT");
+  }
+
   /** Kills it and removes its folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();

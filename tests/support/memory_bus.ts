@@ -35,6 +35,7 @@ export class MemoryEngine {
     const hearers = [...this.#buses].filter(({ topics }) => topics.includes(topic));
     this.published.push({ topic, heard: hearers.length, message });
     if (this.deaf) return;
+    if (hearers.length === 0) { for (const bus of this.#buses) bus.events?.unheard(topic); }
     for (const bus of hearers) setTimeout(() => bus.events?.message(message.slice()), 0);
   }
 }
