@@ -140,8 +140,8 @@ for (const runtime of runtimes) {
       assert.equal(await tool.heard("home/light/hall", "off"), "off");
       await assert.rejects(router.request("light", "purple"), { code: "ERR_CALL_HANDLER" });
       const { stdout, stderr } = await home.interrupt(light);
-      assert.equal(stdout.replace("guest", "panel-1q3bz0k"), shown("The light,"));
-      assert.equal(stderr, shown("what it does not know"));
+      assert.equal(stdout.replace("guest", "panel-1q3bz0k"), shown("What the light prints"));
+      assert.equal(stderr, shown("And its complaint"));
     });
 
     homeTest("a broker that starts anew is told all again", async (home) => {

@@ -109,6 +109,34 @@ describe("BusChannel", () => {
     assert(engine.published.length <= 4, `${engine.published.length} messages`);
   });
 
+  test("keeps the order of what is for one and what is for all", { timeout: 20_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const heard: string[] = [];
+    const b = new BusChannel(engine.bus());
+    t.after(() => b.close());
+    b.segment.onPacket = ({ data }) => heard.push(new TextDecoder().decode(data));
+    b.segment.open("b");
+    const c = join(t, engine, "c");
+    const { segment } = a.channel;
+    const { onPacket } = segment;
+    const peer = new Promise<number>((resolve) => {
+      segment.onPacket = (packet, from) => (resolve(from), onPacket?.(packet, from));
+    });
+    b.send(new Packet({ net: 3 }));
+    const toB = await peer;
+    await reaches(a.router, "c");
+    await reaches(c.router, "a");
+    await quiet(engine);
+    heard.length = 0;
+    const packet = (data: string) => new Packet({ src: "a", srv: "x", data });
+    for (const data of ["1", "2"]) segment.send(packet(data), toB);
+    for (const data of ["3", "4"]) a.channel.send(packet(data)); // A route, say.
+    for (const data of ["5", "6"]) segment.send(packet(data), toB); // And a call from there.
+    await until(() => heard.length === 6);
+    assert.deepEqual(heard, ["1", "2", "3", "4", "5", "6"]);
+  });
+
   test("with a single topic needs no other, and still hands a packet to one alone", {
     timeout: 20_000,
   }, async (t) => {
