@@ -50,9 +50,6 @@ export interface NatsBusOptions {
 /** The largest message until a server says what it takes, in bytes: what they take by default. */
 const MAX_MESSAGE = 1 << 20;
 
-/** How often the server is asked, at most, whether anybody hears a subject, in ms. */
-const ASK_INTERVAL = 100;
-
 /** The code of an answer that says that nobody does. */
 const NO_RESPONDERS = 503;
 
@@ -85,11 +82,9 @@ class NatsBus implements Bus {
   readonly #connection: NatsLike;
   readonly #inbox: string;
   readonly #subscriptions: { unsubscribe(): void }[] = [];
-  /** Topics of which nothing is to be asked for now: our own, which we hear, and those just asked. */
-  readonly #known: Set<string> = new Set();
-  #own: readonly string[] = [];
+  /** Our own topics, of which nothing is to be asked: we hear them. */
+  #own: ReadonlySet<string> = new Set();
   #status: ReturnType<NatsLike["status"]> | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #reach: Reach | null = null;
   #maxMessage: number = MAX_MESSAGE;
 
@@ -106,8 +101,7 @@ class NatsBus implements Bus {
   async open(topics: readonly string[], events: BusEvents): Promise<void> {
     const connection = this.#connection;
     const reach = this.#reach = new Reach(events);
-    this.#own = topics;
-    this.#forget();
+    this.#own = new Set(topics);
     let refused: Error | null = null;
     let isOpen = false;
     const callback = (error: Error | null, message: NatsMessageLike) => {
@@ -134,10 +128,8 @@ class NatsBus implements Bus {
 
   publish(topic: string, message: Uint8Array<ArrayBuffer>): void {
     try {
-      if (this.#known.has(topic)) return this.#connection.publish(topic, message);
-      this.#known.add(topic);
-      this.#timer ??= setTimeout(this.#forget, ASK_INTERVAL);
-      this.#connection.publish(topic, message, { reply: this.#inbox + topic });
+      if (this.#own.has(topic)) this.#connection.publish(topic, message);
+      else this.#connection.publish(topic, message, { reply: this.#inbox + topic });
     } catch {
       // Closed, or too large: it is lost.
     }
@@ -149,7 +141,6 @@ class NatsBus implements Bus {
 
   close(): Promise<void> {
     this.#reach?.end();
-    clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions.splice(0)) subscription.unsubscribe();
     this.#status?.stop?.();
     return Promise.resolve();
@@ -158,12 +149,6 @@ class NatsBus implements Bus {
   readonly #answer = (error: Error | null, { headers, subject }: NatsMessageLike): void => {
     if (error !== null || headers?.code !== NO_RESPONDERS) return;
     this.#reach?.events?.unheard(subject.slice(this.#inbox.length));
-  };
-
-  readonly #forget = (): void => {
-    this.#timer = undefined;
-    this.#known.clear();
-    for (const topic of this.#own) this.#known.add(topic);
   };
 
   async #watch(status: AsyncIterable<{ readonly type: string }>, reach: Reach): Promise<void> {

@@ -241,7 +241,7 @@ export class ControlPlane {
 
   /** A packet is about to go to a neighbour: it must know whom to answer. */
   introduce(neighbour: Neighbour, address: string, now: number): void {
-    if (neighbour.isAsking) this.#segments.answerNow(neighbour, now);
+    if (neighbour.isOwed) this.#segments.answer(neighbour, now);
     this.#announcer.introduce(neighbour, address, now);
   }
 

@@ -101,8 +101,7 @@ export class DataPlane {
     const to = destination.selected;
     if (to === null || to.suspended) return null;
     if (packet.src !== "" && packet.src !== address) return null;
-    if (to.kind === "modern" && to.told.cost(routes.self.id) === 0) return null;
-    if (to.isAsking) return null;
+    if (to.kind === "modern" && (to.isOwed || to.told.cost(routes.self.id) === 0)) return null;
     packet.src = address;
     packet.nxt = to.address;
     packet.trailer = null;

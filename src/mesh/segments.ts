@@ -161,10 +161,10 @@ export class Segments {
     if (strange && now - segment.joinedAt > LONELY) this.ask(member, now);
   }
 
-  /** A neighbour that asks is about to be sent a packet, and has to know the way back: it is answered. */
-  answerNow(member: Neighbour, now: number): void {
+  /** Answers a neighbour that has asked, alone and now: it is to know whom to answer in its turn. */
+  answer(member: Neighbour, now: number): void {
     member.segment!.asked.delete(member);
-    this.#answer(member, now);
+    this.#tell(member, now);
   }
 
   // ── within ────────────────────────────────────────────────────────────────
@@ -213,11 +213,12 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
-      for (const one of those.length > SINGLY ? [segment.voice] : those) this.#answer(one, later);
+      for (const one of those.length > SINGLY ? [segment.voice] : those) this.#tell(one, later);
     });
   }
 
-  #answer(neighbour: Neighbour, now: number): void {
+  /** Tells one or all who we are, and all there is. */
+  #tell(neighbour: Neighbour, now: number): void {
     this.#links.hello(neighbour, now, { answering: true });
     this.#announcer.retell(neighbour);
   }

@@ -403,8 +403,8 @@ export class Neighbour {
     return this.segment !== null && this.segment.voice !== this;
   }
 
-  /** Whether it is on a segment, has asked who is there, and has not been answered yet. */
-  get isAsking(): boolean {
+  /** Whether it has asked all on its segment who they are, and has had no answer from us yet. */
+  get isOwed(): boolean {
     return this.segment !== null && this.segment.asked.has(this);
   }
 

@@ -7,6 +7,7 @@
 import { mkdir } from "node:fs/promises";
 import process from "node:process";
 import type { Case, Context } from "./cases/case.ts";
+import { bus } from "./cases/bus.ts";
 import { codec } from "./cases/codec.ts";
 import { fanOut } from "./cases/fan_out.ts";
 import { idle } from "./cases/idle.ts";
@@ -25,13 +26,13 @@ import type { RowResult } from "./report/results.ts";
 import { failures, header, lines, plain } from "./report/table.ts";
 import { measureRow } from "./run.ts";
 
-const CASES: Case[] = [relay, oneWay, request, ...websocket, fanOut, idle, codec, routes];
+const CASES: Case[] = [relay, oneWay, request, bus, ...websocket, fanOut, idle, codec, routes];
 
 /** What there is time for if it has to be quick. */
-const QUICK: Case[] = [relay, oneWay, request, codec, routes];
+const QUICK: Case[] = [relay, oneWay, request, bus, codec, routes];
 
 /** Cases that need others' clients. */
-const WITH_CLIENTS = /one-way|request/;
+const WITH_CLIENTS = /one-way|request|bus/;
 
 /** How long to warm up, and to measure, in ms. */
 const TIMES = { warmUp: 500, duration: 600 };

@@ -10,6 +10,7 @@ import {
   type BusEvents,
   mqttBus,
   type MqttLike,
+  type MqttWill,
   natsBus,
   type NatsLike,
   redisBus,
@@ -118,6 +119,19 @@ function nats(by: "connect" | "wsconnect"): Kind["start"] {
 
 type MqttClient = MqttLike & Emitter & { endAsync(): Promise<void> };
 
+/** Connects to an MQTT broker. */
+export async function connectMqtt(
+  url: string,
+  options: { protocolVersion: 4 | 5; will?: MqttWill },
+): Promise<MqttClient> {
+  const { connectAsync } = (await clients()).load<
+    { connectAsync(url: string, options: object): Promise<MqttClient> }
+  >("mqtt");
+  const client = await connectAsync(url, { reconnectPeriod: RECONNECT_AFTER, ...options });
+  client.on("error", () => {}); // Every program has to: it cannot connect for a while.
+  return client;
+}
+
 function mqtt(protocolVersion: 4 | 5, by: "mosquitto" | "nats"): Kind["start"] {
   return async (isSmall) => {
     const config = isSmall ? `max_packet_size ${SMALL}` : "";
@@ -128,14 +142,7 @@ function mqtt(protocolVersion: 4 | 5, by: "mosquitto" | "nats"): Kind["start"] {
     return {
       engine,
       async connect() {
-        const { connectAsync } = (await clients()).load<
-          { connectAsync(url: string, options: object): Promise<MqttClient> }
-        >("mqtt");
-        const client = await connectAsync(url, {
-          protocolVersion,
-          reconnectPeriod: RECONNECT_AFTER,
-        });
-        client.on("error", () => {}); // Every program has to: it cannot connect for a while.
+        const client = await connectMqtt(url, { protocolVersion });
         return {
           bus: () => mqttBus(client),
           listeners: () => count(client),

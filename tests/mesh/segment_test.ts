@@ -108,6 +108,27 @@ describe("A segment", () => {
     assert.equal(effects.filter(({ kind }) => kind === "deliver").length, 1);
   });
 
+  test("lets a call be answered that comes as soon as its service is known", () => {
+    const { network } = onBus(["a"]);
+    network.connect("a", "behind");
+    network.settle();
+    network.forget();
+    network.node("new");
+    network.offer("new", "ping", 1);
+    network.join("new", BUS);
+    const { mesh } = network.nodes.get("a")!;
+    while (mesh.instances("ping").length === 0) network.run(1);
+    network.send("a", new Packet({ srv: "ping", data: "x" }));
+    network.run(2);
+    network.send("new", new Packet({ dst: "a", ctx: 1 }));
+    network.send("new", new Packet({ dst: "behind", ctx: 1 }));
+    network.run(100);
+    assert.deepEqual(
+      network.sent.filter(({ packet }) => packet.net === 0).map(({ from, to }) => [from, to]),
+      [["a", "new"], ["new", "a"], ["new", "a"], ["a", "behind"]],
+    );
+  });
+
   test("joins what hangs on its routers, by shortest ways", () => {
     const { network } = onBus(["a", "b", "c"]);
     network.connect("a", "a1");

@@ -81,7 +81,8 @@ async function runDirect(context: Context, inFlight: number): Promise<Figures> {
   }
 }
 
-async function ask(
+/** Asks, and measures that. */
+export async function ask(
   { warmUp, duration }: Context,
   inFlight: number,
   asker: Child,

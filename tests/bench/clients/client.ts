@@ -12,6 +12,8 @@ export interface Place {
   role: "source" | "sink";
   transport: Transport;
   port: number;
+  /** Over whose server, if that is a question. */
+  engine?: SystemName;
   /** Folder in which others' clients are. */
   packages: string | null;
 }
@@ -30,7 +32,10 @@ export interface Client {
   request(data: Uint8Array): Promise<unknown>;
 }
 
-/** Connects a client of one of the systems. */
-export async function connectClient(system: SystemName, place: Place): Promise<Client> {
+/** Whose client: a system's own, ours on a segment of an engine, or that engine's and nothing more. */
+export type ClientName = SystemName | "segment" | "bare";
+
+/** Connects one. */
+export async function connectClient(system: ClientName, place: Place): Promise<Client> {
   return await (await import(`./${system}.ts`)).connect(place);
 }

@@ -26,7 +26,8 @@ export async function accept(): Promise<{ client: Client; port: number }> {
   return { client: clientOf(router), port: listener.address.port };
 }
 
-function clientOf(router: Router): Client {
+/** A router as a client. */
+export function clientOf(router: Router): Client {
   return {
     ready: () => router.waitForService(SERVICE),
     subscribe: (onMessage) => void router.registerService(SERVICE, onMessage),

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { freeLowPort } from "../../support/free_ports.ts";
 import { Child, type Runtime } from "./child.ts";
 
-/** The contenders: us, the control, and two servers that everybody knows. */
-export type SystemName = "ours" | "bytes" | "nats" | "mosquitto";
+/** The contenders: us, the control, and servers that everybody knows. */
+export type SystemName = "ours" | "bytes" | "nats" | "mosquitto" | "redis";
 
 /** What they speak over. */
 export type Transport = "tcp" | "ws";
@@ -42,6 +42,8 @@ export function startMiddle(
       return startNats(transport);
     case "mosquitto":
       return startMosquitto();
+    case "redis":
+      return startRedis();
   }
 }
 
@@ -67,6 +69,13 @@ async function startMosquitto(): Promise<Middle> {
   const config = `listener ${port} 127.0.0.1\nallow_anonymous true\n` +
     "max_queued_messages 0\nmax_queued_bytes 0\nmax_inflight_messages 0\n";
   return await startServer("mosquitto", port, config, (path) => ["-c", path], / running/);
+}
+
+async function startRedis(): Promise<Middle> {
+  const port = await freeLowPort();
+  const config = `bind 127.0.0.1\nport ${port}\nsave ""\nappendonly no\n`;
+  const ready = /Ready to accept connections/;
+  return await startServer("redis-server", port, config, (path) => [path], ready);
 }
 
 /** Starts a server that is configured by a file, and waits until it says that it is ready. */

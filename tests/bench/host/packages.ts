@@ -12,10 +12,17 @@ import process from "node:process";
 import { run } from "../../support/toolchain.ts";
 
 /** Pinned, so that figures can be compared. */
-const CLIENTS = ["@nats-io/transport-node@3.4.0", "mqtt@5.16.0"];
+const CLIENTS = ["@nats-io/transport-node@3.4.0", "mqtt@5.16.0", "ioredis@6.0.0"];
 
 /** Where Debian puts servers, which is not on everybody's PATH. */
 const SERVERS = "/usr/sbin";
+
+/** The servers, and what has each tell its version. */
+const PROGRAMS = [
+  ["nats-server", "--version"],
+  ["mosquitto", "-h"],
+  ["redis-server", "--version"],
+] as const;
 
 /** What was found. */
 export interface Packages {
@@ -37,7 +44,7 @@ export async function findPackages(wantsClients: boolean): Promise<Packages> {
   const missing: string[] = [];
   const servers = new Set<string>();
   const versions: string[] = [];
-  for (const [name, argument] of [["nats-server", "--version"], ["mosquitto", "-h"]] as const) {
+  for (const [name, argument] of PROGRAMS) {
     const { stdout } = await run(name, [argument], { timeout: 10_000 });
     const [version] = /\d+\.\d+\.\d+/.exec(stdout) ?? [];
     if (version !== undefined) {
@@ -53,7 +60,7 @@ export async function findPackages(wantsClients: boolean): Promise<Packages> {
   const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...CLIENTS];
   const { code } = await run("npm", args, { cwd: folder });
   if (code === 0) versions.push(...CLIENTS);
-  else missing.push("npm cannot fetch the clients of NATS and MQTT: left out");
+  else missing.push("npm cannot fetch the clients of NATS, MQTT and Redis: left out");
   return {
     servers,
     clients: code === 0 ? folder : null,

@@ -4,13 +4,12 @@
  * @module
  */
 
-import { connectClient, type Place } from "../clients/client.ts";
+import { type ClientName, connectClient, type Place } from "../clients/client.ts";
 import { accept } from "../clients/ours.ts";
-import type { SystemName } from "../host/middle.ts";
 import { obey } from "./commands.ts";
 
 obey({
-  async join({ system, place }: { system: SystemName; place: Place }) {
+  async join({ system, place }: { system: ClientName; place: Place }) {
     const client = await connectClient(system, place);
     await client.answer();
   },

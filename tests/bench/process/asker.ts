@@ -4,8 +4,7 @@
  * @module
  */
 
-import { type Client, connectClient, type Place } from "../clients/client.ts";
-import type { SystemName } from "../host/middle.ts";
+import { type Client, type ClientName, connectClient, type Place } from "../clients/client.ts";
 import { quantile } from "../report/statistics.ts";
 import { obey } from "./commands.ts";
 import { payload } from "./payload.ts";
@@ -29,7 +28,7 @@ async function ask(inFlight: number, duration: number): Promise<{ times: number[
 }
 
 obey({
-  async join({ system, place, size }: { system: SystemName; place: Place; size: number }) {
+  async join({ system, place, size }: { system: ClientName; place: Place; size: number }) {
     data = payload(size);
     client = await connectClient(system, place);
     await client.ready();

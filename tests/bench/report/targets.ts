@@ -1,5 +1,5 @@
 /**
- * What the figures should come to: ratios to NATS in the same run, and a few absolute ones, which are
+ * What the figures should come to: ratios to the control in the same run, and a few absolute ones, which are
  * printed beside what was measured and never failed for.
  *
  * @module
@@ -27,6 +27,12 @@ export const TARGETS: Target[] = [
   target("ratio", "one-way", "64 B", "rate", 1.4, 1.25, 1.25),
   target("ratio", "request", "one relay, 64 in flight", "rate", 4.5, 3, 4.5),
   target("ratio", "request", "one relay, 1 in flight", "p50", 0.75, 0.75, 0.6),
+  target("ratio", "bus", "nats, 64 in flight", "rate", 0.6, 0.6, 0.6),
+  target("ratio", "bus", "nats, 1 in flight", "rate", 0.6, 0.6, 0.6),
+  target("ratio", "bus", "mosquitto, 64 in flight", "rate", 0.6, 0.6, 0.6),
+  target("ratio", "bus", "mosquitto, 1 in flight", "rate", 0.6, 0.6, 0.6),
+  target("ratio", "bus", "redis, 64 in flight", "rate", 0.6, 0.6, 0.6),
+  target("ratio", "bus", "redis, 1 in flight", "rate", 0.6, 0.6, 0.6),
   target("ratio", "fan-out", "1,000 clients", "time", 1.2, 1.0, 1.2),
   target("absolute", "idle", "1,000 clients, leaves", "extra", 5, 4, 5),
   target("absolute", "codec", "64 B", "encode", 450, 300, 450),
