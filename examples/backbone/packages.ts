@@ -12,6 +12,7 @@ import process from "node:process";
 const VERSIONS = {
   "@nats-io/transport-node": "3.4.0",
   "@nats-io/jetstream": "3.4.0",
+  "mqtt": "5.16.0",
 } as const;
 
 /**

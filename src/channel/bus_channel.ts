@@ -199,14 +199,24 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
         size += this.sizeOf(next);
         const [peer, bytes] = next;
         const batch = batches.get(peer);
-        if (batch) batch.push(bytes);
-        else batches.set(peer, [bytes]);
+        if (batch && (peer !== EVERYBODY || batches.size === 1)) {
+          batch.push(bytes);
+          continue;
+        }
+        // What is for all may say who is there, which what comes later needs: it keeps its place.
+        if (peer === EVERYBODY) this.#publishAll(batches);
+        batches.set(peer, [bytes]);
       }
-      for (const [peer, packets] of batches) this.#publish(peer, packets);
+      this.#publishAll(batches);
       this.#window += size;
       if (this.#window < WINDOW || this.#bus.flush === undefined) this.sent(size);
       else this.#wait(size);
     }
+  }
+
+  #publishAll(batches: Map<number, Bytes[]>): void {
+    for (const [peer, packets] of batches) this.#publish(peer, packets);
+    batches.clear();
   }
 
   #publish(peer: number, packets: Bytes[]): void {

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Packet, Router, type RouterOptions } from "../../mod.ts";
+import { createChannelPair, Packet, Router, type RouterOptions } from "../../mod.ts";
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
@@ -109,6 +109,34 @@ describe("BusChannel", () => {
     assert(engine.published.length <= 4, `${engine.published.length} messages`);
   });
 
+  test("keeps the order of what is for one and what is for all", { timeout: 20_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const heard: string[] = [];
+    const b = new BusChannel(engine.bus());
+    t.after(() => b.close());
+    b.segment.onPacket = ({ data }) => heard.push(new TextDecoder().decode(data));
+    b.segment.open("b");
+    const c = join(t, engine, "c");
+    const { segment } = a.channel;
+    const { onPacket } = segment;
+    const peer = new Promise<number>((resolve) => {
+      segment.onPacket = (packet, from) => (resolve(from), onPacket?.(packet, from));
+    });
+    b.send(new Packet({ net: 3 }));
+    const toB = await peer;
+    await reaches(a.router, "c");
+    await reaches(c.router, "a");
+    await quiet(engine);
+    heard.length = 0;
+    const packet = (data: string) => new Packet({ src: "a", srv: "x", data });
+    for (const data of ["1", "2"]) segment.send(packet(data), toB);
+    for (const data of ["3", "4"]) a.channel.send(packet(data)); // A route, say.
+    for (const data of ["5", "6"]) segment.send(packet(data), toB); // And a call from there.
+    await until(() => heard.length === 6);
+    assert.deepEqual(heard, ["1", "2", "3", "4", "5", "6"]);
+  });
+
   test("with a single topic needs no other, and still hands a packet to one alone", {
     timeout: 20_000,
   }, async (t) => {
@@ -175,6 +203,27 @@ describe("BusChannel", () => {
     await reaches(a.router, "d");
     d.channel.close(new Error("something is wrong"));
     await until(() => a.router.routes().length === 0);
+  });
+
+  test("lets who has just come answer whoever calls at once, here or beyond", {
+    timeout: 20_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const hub = join(t, engine, "hub");
+    const guest = new Router("guest");
+    t.after(() => guest.close());
+    const [near, far] = createChannelPair();
+    hub.router.addChannel(near);
+    guest.addChannel(far);
+    await reaches(guest, "hub");
+    await quiet(engine);
+    const replies = Promise.all([guest, hub.router].map(async (router) => {
+      await router.waitForService("ping");
+      return (await router.request("ping", "", { timeout: 1_000 })).text();
+    }));
+    const b = join(t, engine, "b");
+    b.router.registerService("ping", () => "pong");
+    assert.deepEqual(await replies, ["pong", "pong"]);
   });
 
   test("lets go of a neighbour that nobody hears any more, and calls to it fail", {
