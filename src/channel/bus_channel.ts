@@ -17,6 +17,8 @@ import {
   EVERYBODY,
   forEachPacket,
   PACKET_OVERHEAD,
+  peekSegmentHead,
+  type SegmentPeek,
 } from "../wire/segment_message.ts";
 import { BaseChannel } from "./base_channel.ts";
 import { type Bus, type BusEvents, topicOf } from "./bus.ts";
@@ -106,7 +108,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   readonly segment: SegmentPort = {
     open: (address) => void this.#open(address),
     send: (packet, peer) => this.#sendTo(packet, peer),
-    forget: (peer) => void this.#addresses.delete(peer),
+    forget: (peer) => void this.#topics.delete(peer),
     onPacket: null,
     onGone: null,
     onState: null,
@@ -114,9 +116,11 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   readonly #bus: Bus;
   readonly #network: string;
   readonly #single: boolean;
+  readonly #forAll: string;
   /** Our number on the segment, which no other life of us has. */
   readonly #life: number;
-  readonly #addresses: Map<number, string> = new Map();
+  /** Where each neighbour hears what is for it alone. */
+  readonly #topics: Map<number, string> = new Map();
   /** Topics that nobody seems to hear, and whether that has been asked again. */
   readonly #doubts: Map<string, { again: boolean; timer: ReturnType<typeof setTimeout> }> =
     new Map();
@@ -144,6 +148,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#bus = bus;
     this.#network = network;
     this.#single = singleTopic;
+    this.#forAll = topicOf(wordsForAll(network, singleTopic), bus.separator);
     this.#life = will === undefined ? randomLife() : lifeOf(will);
     this.transport = bus.transport;
   }
@@ -222,7 +227,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   #publish(peer: number, packets: Bytes[]): void {
     const head = this.#head!;
     const room = Math.min(MAX_BATCH, this.#bus.maxMessage) - head.length;
-    const topic = this.#topic(peer);
+    const topic = this.#topics.get(peer) ?? this.#forAll;
     for (let at = 0; at < packets.length;) {
       let end = at;
       for (let size = 0; end < packets.length; end++) {
@@ -247,13 +252,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#bus.flush!().then(done, done); // Whether the engine is there is told otherwise.
   }
 
-  #topic(peer: number): string {
-    const address = this.#addresses.get(peer);
-    if (!this.#single && address !== undefined) return this.#topicTo(address);
-    return topicOf(wordsForAll(this.#network, this.#single), this.#bus.separator);
-  }
-
   #topicTo(address: string): string {
+    if (this.#single) return this.#forAll;
     return topicOf(["aln", this.#network, "to", address], this.#bus.separator);
   }
 
@@ -261,10 +261,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 
   async #open(address: string): Promise<void> {
     this.#head = encodeSegmentHead({ from: this.#life, to: EVERYBODY, address });
-    const topics = [this.#topic(EVERYBODY)];
-    if (!this.#single) topics.push(this.#topicTo(address));
     try {
-      await this.#bus.open(topics, this.#events);
+      await this.#bus.open([...new Set([this.#forAll, this.#topicTo(address)])], this.#events);
     } catch (cause) {
       const why = "Cannot join segment: the engine does not let us subscribe";
       return this.close(new ChannelError("ERR_CHANNEL_CLOSED", why, { cause }));
@@ -321,9 +319,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       this.#doubts.set(topic, { again: false, timer });
     } else if (doubt.again) {
       this.#believe(topic);
-      for (const peer of [...this.#addresses.keys()]) {
-        if (this.#topic(peer) === topic) this.segment.onGone?.(peer);
-      }
+      for (const [peer, its] of [...this.#topics]) if (its === topic) this.segment.onGone?.(peer);
     }
   }
 
@@ -335,22 +331,32 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 
   #hear(message: Uint8Array): void {
     try {
-      const head = decodeSegmentHead(message);
-      if (head === null) return; // Of a version to come.
-      const { from, to, address, offset } = head;
+      const head = this.#headOf(message);
+      if (head === null) return;
+      const { from, to, offset } = head;
       if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
       this.received(message.length);
-      if (this.#doubts.size > 0) this.#believe(this.#topicTo(address));
-      if (!this.#addresses.has(from)) {
-        if (this.#addresses.size >= MAX_PEERS) throw crowded(address);
-        this.#addresses.set(from, address);
-      }
+      if (this.#doubts.size > 0) this.#believe(this.#topics.get(from)!);
       forEachPacket(message, offset, (start, end) => {
         this.#take(decodePart(message, start, end, false), from);
       });
     } catch (error) {
       this.drop(error as PacketError | ChannelError);
     }
+  }
+
+  /** What a message begins with; who is new is noted. `null` if it is of a version to come. */
+  #headOf(message: Uint8Array): SegmentPeek | null {
+    const seen = peekSegmentHead(message);
+    if (seen !== null && (this.#topics.has(seen.from) || seen.from === this.#life)) return seen;
+    const head = decodeSegmentHead(message);
+    if (head === null || (head.to !== EVERYBODY && head.to !== this.#life)) return head;
+    if (this.#topics.size >= MAX_PEERS) {
+      const why = `Cannot hear "${head.address}": ${MAX_PEERS} are there already`;
+      throw new ChannelError("ERR_CHANNEL_PROTOCOL", why);
+    }
+    this.#topics.set(head.from, this.#topicTo(head.address));
+    return head;
   }
 
   #take(packet: Packet, from: number): void {
@@ -365,7 +371,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   protected override shut(reason?: unknown): void {
     if (this.#shut) return reason === undefined ? undefined : this.finish(reason);
     this.#shut = true;
-    if (this.#there) this.#bus.publish(this.#topic(EVERYBODY), goodbye(this.#head!));
+    if (this.#there) this.#bus.publish(this.#forAll, goodbye(this.#head!));
     const flushed = reason === undefined && this.#there ? this.#bus.flush?.() : undefined;
     const leave = () => this.finish(reason);
     if (flushed === undefined) leave();
@@ -379,7 +385,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#there = false;
     clearTimeout(this.#grace);
     for (const topic of [...this.#doubts.keys()]) this.#believe(topic);
-    this.#addresses.clear();
+    this.#topics.clear();
     super.finish(reason);
   }
 }
@@ -424,9 +430,4 @@ function lifeOf({ payload }: LastWill): number {
   const head = decodeSegmentHead(payload);
   if (head !== null) return head.from;
   throw new PacketError("ERR_PACKET_FIELD", "Cannot use will: it is of another version");
-}
-
-function crowded(address: string): ChannelError {
-  const why = `Cannot hear "${address}": ${MAX_PEERS} are there already`;
-  return new ChannelError("ERR_CHANNEL_PROTOCOL", why);
 }

@@ -18,8 +18,10 @@ export const EVERYBODY = 0;
 /** Bytes that stand before each packet. */
 export const PACKET_OVERHEAD = 4;
 
-/** Where in a head the listener is. */
+/** Where in a head the sender, the listener and the length of the address are. */
+const FROM_OFFSET = 3;
 const TO_OFFSET = 7;
+const LENGTH_OFFSET = 11;
 
 /** What a message begins with. */
 export interface SegmentHead {
@@ -60,12 +62,11 @@ export function encodeSegmentMessage(
   let size = head.length;
   for (const { length } of packets) size += PACKET_OVERHEAD + length;
   const message = new Uint8Array(size);
-  const view = new DataView(message.buffer);
   message.set(head);
-  view.setUint32(TO_OFFSET, to);
+  setUint32(message, TO_OFFSET, to);
   let at = head.length;
   for (const packet of packets) {
-    view.setUint32(at, packet.length);
+    setUint32(message, at, packet.length);
     message.set(packet, at + PACKET_OVERHEAD);
     at += PACKET_OVERHEAD + packet.length;
   }
@@ -86,9 +87,44 @@ export function decodeSegmentHead(message: Uint8Array): SegmentHead & { offset: 
   const from = reader.uint32("from");
   const to = reader.uint32("to");
   const address = reader.string8("address");
-  if (from === EVERYBODY) throw bad("Cannot read message: its sender has no number", 3);
-  if (address === "") throw bad("Cannot read address: it is empty", TO_OFFSET + 4);
+  if (from === EVERYBODY) throw bad("Cannot read message: its sender has no number", FROM_OFFSET);
+  if (address === "") throw bad("Cannot read address: it is empty", LENGTH_OFFSET);
   return { from, to, address, offset: reader.offset };
+}
+
+/** What {@linkcode peekSegmentHead} sees. */
+export interface SegmentPeek {
+  /** The sender's number. */
+  from: number;
+  /** The listener's. */
+  to: number;
+  /** Where the packets begin. */
+  offset: number;
+}
+
+/**
+ * Looks at who says what to whom, for messages of a sender that is known.
+ *
+ * @param message Borrowed.
+ * @returns `null` if that is to be left to {@linkcode decodeSegmentHead}.
+ */
+export function peekSegmentHead(message: Uint8Array): SegmentPeek | null {
+  if (message.length <= LENGTH_OFFSET || message[2] !== VERSION) return null;
+  if ((message[0]! << 8 | message[1]!) !== MAGIC) return null;
+  const offset = LENGTH_OFFSET + 1 + message[LENGTH_OFFSET]!;
+  if (offset > message.length) return null;
+  return { from: uint32At(message, FROM_OFFSET), to: uint32At(message, TO_OFFSET), offset };
+}
+
+function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
 }
 
 /**
@@ -103,14 +139,16 @@ export function forEachPacket(
   offset: number,
   take: (start: number, end: number) => void,
 ): void {
-  const reader = new ByteReader(message);
-  reader.offset = offset;
-  while (reader.left > 0) {
-    const size = reader.uint32("size");
-    const start = reader.offset;
-    if (size > reader.left) reader.bytes("packet", size); // Throws: it ends too soon.
-    reader.offset = start + size;
-    take(start, start + size);
+  for (let at = offset; at < message.length;) {
+    const start = at + PACKET_OVERHEAD;
+    const size = start <= message.length ? uint32At(message, at) : 0;
+    if (start + size > message.length) {
+      const left = message.length - at;
+      const why = `it takes ${PACKET_OVERHEAD + size} bytes and ${left} are left`;
+      throw new PacketError("ERR_PACKET_TRUNCATED", `Cannot read packet: ${why}`, at);
+    }
+    at = start + size;
+    take(start, at);
   }
 }
 
