@@ -14,16 +14,18 @@
  * @param wire What `@aln/mesh/wire` exports.
  * @param testing What `@aln/mesh/testing` exports.
  * @param channels What `@aln/mesh/channels` exports.
+ * @param bus What `@aln/mesh/bus` exports.
  * @param inspect What `@aln/mesh/inspect` exports.
  * @returns What became of it, entry by entry.
  */
-export async function exercise(mesh, net, wire, testing, channels, inspect) {
+export async function exercise(mesh, net, wire, testing, channels, bus, inspect) {
   return {
     memory: await callOver(mesh, mesh.createChannelPair()),
     ports: await callOver(mesh, messagePorts(channels)),
     tcp: await callOverTcp(mesh, net),
     wire: wire.decodePacket(wire.encodePacket(new wire.Packet({ srv: "ping", ctx: 7 }))).ctx,
     testing: routesInSimulation(testing),
+    bus: await callOverBus(mesh, bus),
     inspect: await trace(mesh, inspect),
     error: await new mesh.Router("alone").request("nothing").catch((error) => error.name),
   };
@@ -38,6 +40,16 @@ async function callOver({ Router }, [left, right]) {
   const [a, b] = [new Router("a"), new Router("b")];
   a.addChannel(left);
   b.addChannel(right);
+  const answer = await call(a, b);
+  await Promise.all([a.close(), b.close()]);
+  return answer;
+}
+
+async function callOverBus({ Router }, { broadcastBus, BusChannel }) {
+  const [a, b] = [new Router("a"), new Router("b")];
+  for (const router of [a, b]) {
+    router.addChannel(new BusChannel(broadcastBus(new BroadcastChannel("exercise"))));
+  }
   const answer = await call(a, b);
   await Promise.all([a.close(), b.close()]);
   return answer;

@@ -20,6 +20,7 @@ const RESULT = {
   tcp: "GRÜSSE",
   wire: 7,
   testing: [["b", 1, "b"], ["c", 2, "b"]],
+  bus: "GRÜSSE",
   inspect: ["a", "b"],
   error: "UnreachableError",
 };
