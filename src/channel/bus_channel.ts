@@ -108,7 +108,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   readonly segment: SegmentPort = {
     open: (address) => void this.#open(address),
     send: (packet, peer) => this.#sendTo(packet, peer),
-    forget: (peer) => void this.#topics.delete(peer),
+    forget: (peer) => this.#forget(peer),
     onPacket: null,
     onGone: null,
     onState: null,
@@ -227,7 +227,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   #publish(peer: number, packets: Bytes[]): void {
     const head = this.#head!;
     const room = Math.min(MAX_BATCH, this.#bus.maxMessage) - head.length;
-    const topic = this.#topics.get(peer) ?? this.#forAll;
+    const topic = peer === EVERYBODY ? this.#forAll : this.#topics.get(peer);
+    if (topic === undefined) return this.#tooLate(packets);
     for (let at = 0; at < packets.length;) {
       let end = at;
       for (let size = 0; end < packets.length; end++) {
@@ -237,6 +238,14 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       this.#bus.publish(topic, encodeSegmentMessage(head, peer, packets.slice(at, end)));
       at = end;
     }
+  }
+
+  /** Somebody has gone for whom something still waited. */
+  #tooLate(packets: readonly Bytes[]): void {
+    const count = packets.filter((bytes) => Packet.fromBinary(bytes).net === 0).length;
+    if (count === 0) return; // What routers say means nothing any more.
+    const why = "who it is for has gone";
+    this.drop(new ChannelError("ERR_CHANNEL_CLOSED", `Cannot send: ${why}`), null, count);
   }
 
   /** Waits until the engine has taken what was published. */
@@ -333,30 +342,42 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     try {
       const head = this.#headOf(message);
       if (head === null) return;
-      const { from, to, offset } = head;
+      const { from, to, address, offset } = head;
       if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
       this.received(message.length);
       if (this.#doubts.size > 0) this.#believe(this.#topics.get(from)!);
       forEachPacket(message, offset, (start, end) => {
-        this.#take(decodePart(message, start, end, false), from);
+        const packet = decodePart(message, start, end, false);
+        if (address !== undefined) this.#note(from, address);
+        this.#take(packet, from);
       });
     } catch (error) {
       this.drop(error as PacketError | ChannelError);
     }
   }
 
-  /** What a message begins with; who is new is noted. `null` if it is of a version to come. */
-  #headOf(message: Uint8Array): SegmentPeek | null {
+  /** What a message begins with, with the address of who is new. `null` if it is of a version to come. */
+  #headOf(message: Uint8Array): SegmentPeek & { address?: string } | null {
     const seen = peekSegmentHead(message);
     if (seen !== null && (this.#topics.has(seen.from) || seen.from === this.#life)) return seen;
-    const head = decodeSegmentHead(message);
-    if (head === null || (head.to !== EVERYBODY && head.to !== this.#life)) return head;
+    return decodeSegmentHead(message);
+  }
+
+  /** Notes where somebody hears us who has said something, until the router has it forgotten. */
+  #note(peer: number, address: string): void {
+    if (!this.isOpen || this.#topics.has(peer)) return;
     if (this.#topics.size >= MAX_PEERS) {
-      const why = `Cannot hear "${head.address}": ${MAX_PEERS} are there already`;
+      const why = `Cannot hear "${address}": ${MAX_PEERS} are there already`;
       throw new ChannelError("ERR_CHANNEL_PROTOCOL", why);
     }
-    this.#topics.set(head.from, this.#topicTo(head.address));
-    return head;
+    this.#topics.set(peer, this.#topicTo(address));
+  }
+
+  #forget(peer: number): void {
+    const topic = this.#topics.get(peer);
+    if (topic === undefined) return;
+    this.#topics.delete(peer);
+    this.#believe(topic);
   }
 
   #take(packet: Packet, from: number): void {

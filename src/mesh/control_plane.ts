@@ -149,6 +149,7 @@ export class ControlPlane {
       reconsider: (neighbour, now) => choice.reconsider(neighbour, now),
       settle: (address, now) => this.#contests.settle(address, now),
       drop: (neighbour, error, now) => this.#drop(neighbour, error, now),
+      echoes: (neighbour, now) => this.#segments.echoes(neighbour, now),
       heardOnSegment: (neighbour, hello, now) => this.#segments.heardHello(neighbour, hello, now),
     }, maxRoutes);
     const part = (neighbour: Neighbour, now: number) => this.#part(neighbour, now);
@@ -209,7 +210,7 @@ export class ControlPlane {
     else this.#segments.away(segment, now);
   }
 
-  /** The neighbour on a segment that a packet comes from; `null` if there is no room for one more. */
+  /** The neighbour on a segment that a packet comes from; `null` if it is not to be heard. */
   sender(link: LinkId, peer: PeerId, { net }: Packet, now: number): Neighbour | null {
     const segment = this.core.neighbours.get(link)?.segment ?? null;
     const member = segment && this.#segments.member(segment, peer, now);

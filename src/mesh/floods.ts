@@ -97,7 +97,8 @@ export class Floods {
     now: number,
   ): void {
     this.#tally.add(neighbour, reason, packet, reason, why, now, UNREADABLE);
-    this.bears(neighbour, "unreadable", now);
+    // Nobody knows who says it on a segment: that is no reason for all to leave.
+    if (neighbour.kind !== "segment") this.bears(neighbour, "unreadable", now);
   }
 
   /** Something that a neighbour has told was not heard: asks for all when the flood is over. */

@@ -71,6 +71,8 @@ export interface LinkHooks {
   settle(address: string, now: number): void;
   /** The link is of no use: treat it as down. */
   drop(neighbour: Neighbour, error: ChannelError, now: number): void;
+  /** A neighbour on a segment is ourselves. */
+  echoes(neighbour: Neighbour, now: number): void;
   /** A neighbour on a segment says who it is. */
   heardOnSegment(neighbour: Neighbour, hello: Hello, now: number): void;
 }
@@ -142,6 +144,7 @@ export class Links {
     if ((hello.caps & NEEDED_CAPS) !== NEEDED_CAPS) return this.heardQuery(neighbour, now);
     const { identity } = this.#core;
     if (hello.address === identity.address && this.#isOurOwn(hello)) {
+      if (neighbour.isMember) return this.#hooks.echoes(neighbour, now);
       const error = new ChannelError(
         "ERR_CHANNEL_PROTOCOL",
         "Cannot keep channel: it leads back to this router",

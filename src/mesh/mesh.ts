@@ -285,6 +285,11 @@ export class Mesh {
     return [...members].filter(({ kind }) => kind === "modern").map(infoOf);
   }
 
+  /** Whether somebody on a segment is known, whoever it may be. */
+  knows(link: LinkId, peer: PeerId): boolean {
+    return this.#control.core.neighbours.get(link)?.segment?.members.has(peer) ?? false;
+  }
+
   /** Whether packets for an address are sent, or at least wait for a route that is looked for. */
   reaches(address: string): boolean {
     if (address === this.address) return true;

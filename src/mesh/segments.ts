@@ -49,8 +49,13 @@ const LONELY = 1_000;
 const NAMELESS = 5_000;
 const ASK_INTERVAL = 1_000;
 
-/** Neighbours on one segment. */
+/** Between two new beginnings of one neighbour, and between two answers to one, in ms. */
+const WELCOME_INTERVAL = 100;
+const ANSWER_INTERVAL = 1_000;
+
+/** Neighbours on one segment, and those of one name: each of these is asked whether it is alive. */
 const MAX_MEMBERS = 16_384;
+const MAX_NAMESAKES = 16;
 
 /** What segments want of others. */
 export interface SegmentHooks {
@@ -115,8 +120,9 @@ export class Segments {
     this.#announcer.retell(voice);
   }
 
-  /** The neighbour on a segment that a packet comes from; `null` if there is no room for it. */
+  /** The neighbour on a segment that a packet comes from; `null` if it is not to be heard. */
   member(segment: Segment, peer: PeerId, now: number): Neighbour | null {
+    if (!isUp(this.#core, segment)) return null; // An engine may still speak that does not hear.
     const known = segment.members.get(peer);
     if (known !== undefined) return known;
     if (segment.members.size >= MAX_MEMBERS) {
@@ -133,6 +139,16 @@ export class Segments {
       if (member.kind === "open" && isThere(member)) this.#remove(member, later);
     });
     return member;
+  }
+
+  /**
+   * What a neighbour says is our own: we are on the segment twice. It is not asked who it is whenever
+   * it speaks, nor listened to.
+   */
+  echoes(member: Neighbour, now: number): void {
+    if (member.kind !== "open") return this.gone(member, now);
+    member.kind = "gone";
+    this.#forgetEcho(member, now);
   }
 
   /** A neighbour has gone, by its own word, the engine's, or for want of any. */
@@ -154,7 +170,12 @@ export class Segments {
     const segment = member.segment!;
     const known = member.kind === "modern" && member.session === hello.session;
     if (!known) {
-      const isNew = !this.#core.namesakes.isOn(segment, hello.address);
+      const { namesakes } = this.#core;
+      if (now - member.welcomedAt < WELCOME_INTERVAL) return;
+      if (namesakes.of(hello.address).length >= MAX_NAMESAKES) {
+        return this.#hooks.full(segment, now);
+      }
+      const isNew = !namesakes.isOn(segment, hello.address);
       this.#links.welcome(member, hello, now);
       if (isNew) this.#retold(segment, hello.address, now);
     }
@@ -170,6 +191,7 @@ export class Segments {
   /** Answers a neighbour that has asked, alone and now: it is to know whom to answer in its turn. */
   answer(member: Neighbour, now: number): void {
     member.segment!.asked.delete(member);
+    member.answeredAt = now;
     this.#tell(member, now);
   }
 
@@ -200,6 +222,15 @@ export class Segments {
     this.#retold(segment, address, now);
   }
 
+  /** Forgets a neighbour that repeats us once it has been silent for a while. */
+  #forgetEcho(member: Neighbour, now: number): void {
+    this.#core.agenda.add(now + MIN_PATIENCE, (later) => {
+      if (member.segment!.members.get(member.peer) !== member) return;
+      if (later - member.heardAt < MIN_PATIENCE) this.#forgetEcho(member, later);
+      else this.#remove(member, later);
+    });
+  }
+
   /** Somebody speaks for itself from now on, or does so no more. */
   #retold({ voice }: Segment, address: string, now: number): void {
     const destination = this.#core.routes.get(address);
@@ -209,6 +240,8 @@ export class Segments {
   /** Answers a neighbour that asks, and others that ask meanwhile. */
   #answerLater(member: Neighbour, now: number): void {
     const segment = member.segment!;
+    const again = member.answeredAt + ANSWER_INTERVAL;
+    if (now < again) return this.#answerAgain(member, again);
     const { asked, members } = segment;
     asked.add(member);
     if (asked.size > 1) return;
@@ -218,8 +251,20 @@ export class Segments {
       const those = [...asked];
       asked.clear();
       if (!isUp(this.#core, segment)) return;
+      for (const one of those) one.answeredAt = later;
       const few = this.#areFew(those.length, segment);
       for (const one of few ? those : [segment.voice]) this.#tell(one, later);
+    });
+  }
+
+  /** Answers a neighbour that asks though it has just been answered: the answer may have been lost. */
+  #answerAgain(member: Neighbour, at: number): void {
+    if (member.answerAt === at) return;
+    member.answerAt = at;
+    this.#core.agenda.add(at, (later) => {
+      if (member.answerAt !== at) return;
+      member.answerAt = Infinity;
+      this.#answerLater(member, later);
     });
   }
 

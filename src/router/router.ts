@@ -284,8 +284,9 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
       link.counters.packetsIn++;
       const member = link.members!.get(peer);
       if (member !== undefined) return this.#receive(member, packet);
-      if (this.#closing || !link.isUp) return;
+      if (this.#closing || !link.isUp) return segment.forget(peer);
       this.#apply(this.#mesh.receiveFrom(link.id, peer, packet, this.#clock.now()));
+      if (!this.#mesh.knows(link.id, peer)) segment.forget(peer); // There was no room, say.
     };
     segment.onGone = (peer) => {
       if (!this.#closing) this.#apply(this.#mesh.neighbourDown(link.id, peer, this.#clock.now()));
@@ -746,7 +747,8 @@ export class Router extends TypedEventTarget<RouterEventMap> implements AsyncDis
         const { link, peer } = member;
         this.#members.delete(effect.link);
         if (link.members!.get(peer) === effect.link) link.members!.delete(peer);
-        return link.channel.segment!.forget(peer);
+        if (!this.#mesh.knows(link.id, peer)) link.channel.segment!.forget(peer);
+        return;
       }
       case "format":
         return this.#links.get(effect.link)?.channel.peerReadsBinary?.(effect.binary);

@@ -10,6 +10,13 @@ import { createChannelPair, Packet, Router, type RouterOptions } from "../../mod
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
+import { encodePacket } from "../../src/wire/packet_codec.ts";
+import {
+  decodeSegmentHead,
+  encodeSegmentHead,
+  encodeSegmentMessage,
+  EVERYBODY,
+} from "../../src/wire/segment_message.ts";
 import { type MemoryBus, MemoryEngine } from "../support/memory_bus.ts";
 
 /** A router on a segment, closed with the test. */
@@ -384,6 +391,68 @@ describe("BusChannel", () => {
       return answer?.text() === "y";
     });
     assert(a.channel.isOpen);
+  });
+
+  test("has room for who comes after any number of senders who said nothing of use", {
+    timeout: 60_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    await until(() => a.bus.events !== null);
+    const packet = encodePacket(new Packet({ srv: "x", data: "x" }));
+    let from = 0;
+    for (const packets of [[], [Uint8Array.of(255)], [packet]]) { // Each more than a router keeps.
+      for (let i = 0; i < 20_000; i++) {
+        const head = encodeSegmentHead({ from: ++from, to: EVERYBODY, address: "x" });
+        a.bus.events!.message(encodeSegmentMessage(head, EVERYBODY, packets));
+      }
+    }
+    await until(() => a.router.stats().drops.table > 0);
+    const b = join(t, engine, "b");
+    await reaches(b.router, "a");
+    await reaches(a.router, "b");
+  });
+
+  test("hears nobody while the engine says that it is away, though it still brings messages", {
+    timeout: 20_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    await reaches(a.router, "b");
+    const lost = new Promise<void>((resolve) => {
+      a.router.addEventListener("route", ({ cost }) => cost === 0 && resolve());
+    });
+    a.bus.events!.away();
+    await lost;
+    const before = engine.published.length;
+    b.router.registerService("ping", () => "pong");
+    await until(() => engine.published.length > before);
+    await quiet(engine);
+    assert.deepEqual([a.router.routes(), a.channel.bufferedBytes], [[], 0]);
+    a.bus.events!.back();
+    await a.router.waitForService("ping");
+    assert.equal((await a.router.request("ping")).text(), "pong");
+  });
+
+  test("tells nobody else what waits for a neighbour that is gone, but says that it is lost", {
+    timeout: 20_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    b.router.registerService("sink", () => {});
+    await a.router.waitForService("sink");
+    await quiet(engine);
+    const heads = engine.published.map(({ message }) => decodeSegmentHead(message)!);
+    const { from } = heads.find(({ address }) => address === "b")!;
+    engine.published.length = 0;
+    assert.equal(a.router.send({ dst: "b", srv: "sink", data: "secret" }), null);
+    a.channel.segment.onGone!(from); // Before it is published.
+    await until(() => a.drops.length > 0);
+    assert.deepEqual(a.drops, ["Cannot send: who it is for has gone"]);
+    const told = engine.published.map(({ message }) => new TextDecoder().decode(message));
+    assert(!told.some((text) => text.includes("secret")));
   });
 
   test("ignores messages of a version to come", { timeout: 20_000 }, async (t) => {

@@ -14,6 +14,11 @@ import {
   type SegmentOptions,
   SimulatedNetwork,
 } from "../../src/testing/mod.ts";
+import { PacketError } from "../../src/errors.ts";
+import type { Effect } from "../../src/mesh/effects.ts";
+import { Mesh } from "../../src/mesh/mesh.ts";
+import { CAP, encodeHello, type Hello, LinkFrameWriter, ROLE } from "../../src/wire/mod.ts";
+import { NET_LINK, NET_QUERY } from "../../src/wire/limits.ts";
 import { Packet } from "../../src/wire/packet.ts";
 
 const BUS = "bus";
@@ -285,6 +290,172 @@ describe("On a segment that loses messages", () => {
     network.split(BUS);
     network.run(30_000);
     checkQuiet(network);
+  });
+});
+
+describe("A router that is on a segment twice", () => {
+  test("does not ask itself who it is again and again", () => {
+    const { network, publications } = onBus(names(3));
+    network.join("n0", BUS);
+    network.run(10_000);
+    const before = publications();
+    network.run(60_000);
+    assert(publications() - before <= 50, `${publications() - before} publications`);
+  });
+
+  test("is reached there, and still when one of the two is gone", () => {
+    const { network } = onBus(names(3));
+    network.join("n0", BUS);
+    network.run(10_000);
+    const [first] = network.segments.of(network.nodes.get("n0")!);
+    const { mesh } = network.nodes.get("n0")!;
+    mesh.linkDown(first!.link, network.now);
+    network.segments.remove(first!);
+    network.run(60_000);
+    for (const id of ["n1", "n2"]) {
+      assert.deepEqual(network.nodes.get(id)!.mesh.routes().map(({ cost }) => cost), [1, 1]);
+    }
+    checkQuiet(network);
+  });
+});
+
+const LINK = 1;
+
+/** One router on a segment, to which somebody says whatever they like. */
+class Victim {
+  now: number = 0;
+  readonly mesh: Mesh = new Mesh("me", seededRandom(1), { incarnation: 1 });
+  /** What it has sent. */
+  sent: Packet[] = [];
+  closed: boolean = false;
+
+  constructor() {
+    this.#take(this.mesh.segmentUp(LINK, this.now));
+    this.wait(2_000);
+    this.sent = [];
+  }
+
+  says(peer: number, packet: Packet): void {
+    this.#take(this.mesh.receiveFrom(LINK, peer, packet, this.now));
+  }
+
+  /** Somebody says hello. */
+  hello(peer: number, session: number, more: Partial<Hello> = {}): void {
+    const data = encodeHello({
+      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
+      address: `r${peer}`,
+      instance: 7,
+      session: session.toString(16).padStart(16, "0"),
+      keepalive: 10,
+      dead: 30,
+      role: ROLE.shared,
+      maxFrame: 4_096,
+      maxRoutes: 1_000,
+      seen: "",
+      also: "",
+      ...more,
+    });
+    this.says(peer, new Packet({ net: NET_QUERY, data }));
+  }
+
+  /** Something comes that is no message. */
+  garbage(): void {
+    const error = new PacketError("ERR_PACKET_FIELD", "Cannot read message", 0);
+    this.#take(this.mesh.unreadable(LINK, error, this.now));
+  }
+
+  wait(duration: number): void {
+    const end = this.now + duration;
+    for (let at; (at = this.mesh.deadline()) <= end;) {
+      this.now = Math.max(at, this.now);
+      this.#take(this.mesh.tick(this.now));
+    }
+    this.now = end;
+  }
+
+  #take(effects: Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "transmit") this.sent.push(effect.packet);
+      if (effect.kind === "close") this.closed = true;
+    }
+  }
+}
+
+describe("On a segment, whoever means ill", () => {
+  test("does not drive others from it by what is no message", () => {
+    const me = new Victim();
+    me.hello(1, 1);
+    for (let i = 0; i < 30_000; i++) {
+      me.garbage();
+      me.wait(0.5); // 2,000 a second.
+    }
+    assert.equal(me.closed, false);
+    me.hello(1, 1, { role: ROLE.shared | ROLE.answering });
+    assert.equal(me.mesh.members(LINK).length, 1);
+  });
+
+  test("is told all there is once a second at most", () => {
+    for (const session of [() => 1, (i: number) => i]) {
+      const me = new Victim();
+      for (let i = 1; i <= 5_000; i++) {
+        me.hello(1, session(i));
+        me.wait(1);
+      }
+      me.wait(5_000);
+      assert(me.sent.length <= 30, `${me.sent.length} packets`);
+    }
+  });
+
+  test("has no router ask all of a name whether they live, time and again", () => {
+    const me = new Victim();
+    for (let peer = 1; peer <= 500; peer++) {
+      me.hello(peer, peer, { address: "same" });
+      me.wait(2);
+    }
+    assert(me.sent.length <= 1_500, `${me.sent.length} packets`);
+    assert(me.mesh.members(LINK).length <= 16);
+    me.wait(60_000);
+    me.hello(1_000, 1_000, { address: "same" });
+    assert.deepEqual(me.mesh.members(LINK).map(({ address }) => address), ["same"]);
+  });
+
+  test("is forgotten, however many numbers it goes by", () => {
+    const me = new Victim();
+    for (let peer = 1; peer <= 20_000; peer++) me.says(peer, new Packet({ srv: "x", data: "x" }));
+    assert.equal(me.mesh.knows(LINK, 16_384), true);
+    assert.equal(me.mesh.knows(LINK, 16_385), false);
+    assert(me.sent.length <= 400, `${me.sent.length} packets`);
+    me.wait(5_000);
+    assert.equal(me.mesh.knows(LINK, 1), false);
+    me.hello(20_001, 1);
+    assert.equal(me.mesh.members(LINK).length, 1);
+  });
+
+  test("says goodbye for another, who is back by its next word", () => {
+    const me = new Victim();
+    const data = new LinkFrameWriter();
+    data.route("r1", 1, 1, 7);
+    const isHere = new Packet({ net: NET_LINK, data: data.finish() });
+    me.hello(1, 1);
+    me.says(1, isHere.copy());
+    assert.equal(me.mesh.reaches("r1"), true);
+    data.bye(0);
+    me.says(1, new Packet({ net: NET_LINK, data: data.finish() }));
+    assert.equal(me.mesh.members(LINK).length, 0);
+    me.hello(1, 1, { role: ROLE.shared | ROLE.answering });
+    me.says(1, isHere.copy());
+    assert.equal(me.mesh.reaches("r1"), true);
+  });
+
+  test("is not heard while the engine is away", () => {
+    const me = new Victim();
+    me.mesh.segmentAway(LINK, me.now);
+    me.hello(1, 1);
+    me.wait(60_000);
+    assert.deepEqual([me.sent.length, me.mesh.knows(LINK, 1)], [0, false]);
+    me.mesh.segmentBack(LINK, me.now);
+    me.hello(1, 1);
+    assert.equal(me.mesh.members(LINK).length, 1);
   });
 });
 
