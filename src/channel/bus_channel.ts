@@ -141,6 +141,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
    *
    * @param bus The engine; given up when the channel closes.
    * @throws {PacketError} If the will is none of a segment's.
+   * @throws {TypeError} If the network has no name.
    */
   constructor(bus: Bus, options: BusChannelOptions = {}) {
     super(options);
@@ -276,7 +277,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       const why = "Cannot join segment: the engine does not let us subscribe";
       return this.close(new ChannelError("ERR_CHANNEL_CLOSED", why, { cause }));
     }
-    if (this.isOpen) this.#isThere();
+    if (this.isOpen && !this.#there) this.#isThere();
   }
 
   readonly #events: BusEvents = {
@@ -417,6 +418,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
  * @param separator The engine's.
  * @param address The router's.
  * @param options As the channel will have them.
+ * @throws {PacketError} `ERR_PACKET_FIELD` if the address does not fit.
+ * @throws {TypeError} If the network has no name.
  */
 export function lastWill(
   separator: string,
@@ -440,6 +443,7 @@ function goodbye(head: Bytes): Bytes {
 
 /** The topic for all, in words. */
 function wordsForAll(network: string, singleTopic: boolean): string[] {
+  if (network === "") throw new TypeError("Cannot join segment: its network has no name");
   return singleTopic ? ["aln", network] : ["aln", network, "all"];
 }
 

@@ -51,6 +51,9 @@ const CALM_DELAY = 1_000;
 /** A neighbour keeps a host's services for a while after its route is retracted, in seconds. */
 const SERVICES_KEPT = 30;
 
+/** Writes a record into a frame; false if there is no room. */
+type Write = (writer: LinkFrameWriter) => boolean;
+
 /** Largest distance that can be told. */
 const MAX_COST = 65_534;
 
@@ -161,7 +164,7 @@ export class Announcer {
   /** Tells a neighbour all again, though it has heard it, and then what that comes to. */
   tellAllAgain(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
-    if (neighbour.isMember) return this.retell(neighbour);
+    if (neighbour.isMember) return this.retell(neighbour, now);
     for (const { id } of routes.in(neighbour.told)) neighbour.told.set(id, 0, 0, 0);
     this.tellAll(neighbour, now);
     this.signal(neighbour, { kind: "resync", what: 0 }, now);
@@ -178,26 +181,8 @@ export class Announcer {
    * Tells one neighbour on a segment, or all of them, once more what all of them have been told, and
    * that this was all.
    */
-  retell(neighbour: Neighbour): void {
-    const { routes, records } = this.#core;
-    const { told, rules } = neighbour;
-    this.#writer = this.#large;
-    const services: ServiceRecord[] = [];
-    for (const { id, address } of routes.in(told)) {
-      const origin = told.origin(id);
-      const write = (to: LinkFrameWriter) =>
-        to.route(address, told.cost(id), told.seq(id), origin >>> 0);
-      this.#put(neighbour, write);
-      for (const record of records.of(address, origin)) {
-        if (rules.sees(record.name, address)) services.push(record);
-      }
-    }
-    for (const { host, name, load, origin, version } of services) {
-      this.#put(neighbour, (writer) => writer.service(host, name, load, origin >>> 0, version));
-    }
-    this.#writeSignal(neighbour, { kind: "resync", what: 0 });
-    this.#writeSignal(neighbour, { kind: "digest" });
-    this.#send(neighbour);
+  retell(neighbour: Neighbour, now: number): void {
+    this.#retellSome(neighbour, this.#allTold(neighbour), now);
   }
 
   /** Sends something short at once, and all else that is due. */
@@ -382,8 +367,50 @@ export class Announcer {
     });
   }
 
+  /** Writes what all on a segment have been told, as it is by then; more than a batch, bit by bit. */
+  #retellSome(neighbour: Neighbour, all: Iterator<Write>, now: number): void {
+    this.#writer = this.#large;
+    for (let i = 0; i < MAX_BATCH; i++) {
+      const { value, done } = all.next();
+      if (!done) {
+        this.#put(neighbour, value);
+        continue;
+      }
+      this.#writeSignal(neighbour, { kind: "resync", what: 0 });
+      this.#writeSignal(neighbour, { kind: "digest" });
+      return this.#send(neighbour);
+    }
+    this.#send(neighbour);
+    const { agenda, listeners, neighbours } = this.#core;
+    agenda.add(now + FRAME_GAP, (later) => {
+      const { link, listener } = neighbour;
+      const isThere = neighbours.get(link) === neighbour;
+      if (isThere && listeners.has(listener.link)) this.#retellSome(neighbour, all, later);
+    });
+  }
+
+  /** Everything that has been told: routes, then services. */
+  *#allTold({ told, rules }: Neighbour): Generator<Write, void> {
+    const { routes, records } = this.#core;
+    const known = routes.in(told);
+    const isTold = (one: Destination) => routes.holds(one) && told.cost(one.id) > 0; // Still.
+    for (const destination of known) {
+      const { id, address } = destination;
+      if (!isTold(destination)) continue;
+      yield (to) => to.route(address, told.cost(id), told.seq(id), told.origin(id) >>> 0);
+    }
+    for (const destination of known) {
+      const { id, address } = destination;
+      if (!isTold(destination)) continue;
+      for (const { name, load, origin, version } of records.of(address, told.origin(id))) {
+        if (!rules.sees(name, address)) continue;
+        yield (to) => to.service(address, name, load, origin >>> 0, version);
+      }
+    }
+  }
+
   /** Writes something into the frame, or into the next one if it is full. */
-  #put(neighbour: Neighbour, write: (writer: LinkFrameWriter) => boolean): void {
+  #put(neighbour: Neighbour, write: Write): void {
     if (write(this.#writer)) return;
     this.#send(neighbour);
     write(this.#writer);

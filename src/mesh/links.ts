@@ -273,7 +273,7 @@ export class Links {
 
   /** The far end of a channel may be ourselves. */
   #isOurOwn(hello: Hello): boolean {
-    for (const { ownSession } of this.#core.neighbours.values()) {
+    for (const { ownSession } of this.#core.listeners.values()) {
       if (ownSession === hello.session) return true;
     }
     return false;

@@ -117,7 +117,7 @@ export class Segments {
     }
     for (const member of members.values()) this.#hooks.doubt(member);
     this.#links.hello(voice, now);
-    this.#announcer.retell(voice);
+    this.#announcer.retell(voice, now);
   }
 
   /** The neighbour on a segment that a packet comes from; `null` if it is not to be heard. */
@@ -162,7 +162,7 @@ export class Segments {
   ask(member: Neighbour, now: number): void {
     if (now - member.helloAt < ASK_INTERVAL || !member.segment!.askBudget.spend(now)) return;
     this.#links.hello(member, now);
-    this.#announcer.retell(member);
+    this.#announcer.retell(member, now);
   }
 
   /** A neighbour says who it is: because it has come, was asked, or is still there. */
@@ -172,12 +172,10 @@ export class Segments {
     if (!known) {
       const { namesakes } = this.#core;
       if (now - member.welcomedAt < WELCOME_INTERVAL) return;
-      if (namesakes.of(hello.address).length >= MAX_NAMESAKES) {
-        return this.#hooks.full(segment, now);
-      }
-      const isNew = !namesakes.isOn(segment, hello.address);
+      const same = namesakes.of(hello.address).filter((one) => one.segment === segment);
+      if (same.length >= MAX_NAMESAKES) return this.#hooks.full(segment, now);
       this.#links.welcome(member, hello, now);
-      if (isNew) this.#retold(segment, hello.address, now);
+      if (same.length === 0) this.#retold(segment, hello.address, now);
     }
     const promised = MISSES * 1_000 * hello.keepalive * this.#links.patience(hello);
     member.deadAfter = Math.min(MAX_PATIENCE, Math.max(MIN_PATIENCE, promised));
@@ -279,7 +277,7 @@ export class Segments {
   /** Tells one or all who we are, and all there is. */
   #tell(neighbour: Neighbour, now: number): void {
     this.#links.hello(neighbour, now, { answering: true });
-    this.#announcer.retell(neighbour);
+    this.#announcer.retell(neighbour, now);
   }
 
   #interval({ members }: Segment): number {

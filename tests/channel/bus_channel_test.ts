@@ -560,6 +560,12 @@ describe("BusChannel", () => {
     assert.equal(a.router.stats().channels[0]!.neighbours!.length, 0);
   });
 
+  test("wants a name for its network: engines have no empty words", () => {
+    const wrong = { name: "TypeError", message: "Cannot join segment: its network has no name" };
+    assert.throws(() => new BusChannel(new MemoryEngine().bus(), { network: "" }), wrong);
+    assert.throws(() => lastWill("/", "a", { network: "" }), wrong);
+  });
+
   test("can be closed before anybody has attached it", { timeout: 20_000 }, async () => {
     const bus = new MemoryEngine().bus();
     const channel = new BusChannel(bus);

@@ -51,6 +51,75 @@ function service(network: SimulatedNetwork, id: string, name: string): string[] 
   return network.nodes.get(id)!.mesh.instances(name);
 }
 
+const LINK = 1;
+
+/** One router on a segment, to which somebody says whatever they like. */
+class Victim {
+  now: number = 0;
+  readonly mesh: Mesh = new Mesh("me", seededRandom(1), { incarnation: 1 });
+  /** What it has sent. */
+  sent: Packet[] = [];
+  /** The most bytes that it has sent at the same time. */
+  most: number = 0;
+  closed: boolean = false;
+
+  constructor() {
+    this.#take(this.mesh.segmentUp(LINK, this.now));
+    this.wait(2_000);
+    this.sent = [];
+  }
+
+  says(peer: number, packet: Packet): void {
+    this.#take(this.mesh.receiveFrom(LINK, peer, packet, this.now));
+  }
+
+  /** Somebody says hello. */
+  hello(peer: number, session: number, more: Partial<Hello> = {}): void {
+    const data = encodeHello({
+      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
+      address: `r${peer}`,
+      instance: 7,
+      session: session.toString(16).padStart(16, "0"),
+      keepalive: 10,
+      dead: 30,
+      role: ROLE.shared,
+      maxFrame: 4_096,
+      maxRoutes: 1_000,
+      seen: "",
+      also: "",
+      ...more,
+    });
+    this.says(peer, new Packet({ net: NET_QUERY, data }));
+  }
+
+  /** Something comes that is no message. */
+  garbage(): void {
+    const error = new PacketError("ERR_PACKET_FIELD", "Cannot read message", 0);
+    this.#take(this.mesh.unreadable(LINK, error, this.now));
+  }
+
+  wait(duration: number): void {
+    const end = this.now + duration;
+    for (let at; (at = this.mesh.deadline()) <= end;) {
+      this.now = Math.max(at, this.now);
+      this.#take(this.mesh.tick(this.now));
+    }
+    this.now = end;
+  }
+
+  #take(effects: Effect[]): void {
+    let size = 0;
+    for (const effect of effects) {
+      if (effect.kind === "transmit") {
+        this.sent.push(effect.packet);
+        size += effect.packet.data.length;
+      }
+      if (effect.kind === "close") this.closed = true;
+    }
+    this.most = Math.max(this.most, size);
+  }
+}
+
 describe("A segment", () => {
   test("makes everybody on it a neighbour of everybody else", () => {
     const { network } = onBus(names(5));
@@ -107,6 +176,40 @@ describe("A segment", () => {
       network.sent.filter((one) => one.from === from && one.to === "n63" && one.packet.net === 4);
     assert(overheard("n0").length > 0);
     assert.equal(overheard("n1").length, 0);
+  });
+
+  test("is told a large table bit by bit: no queue overflows", () => {
+    const me = new Victim();
+    const name = "x".repeat(100);
+    for (let i = 0; i < 20_000; i++) me.mesh.offer(name + i, 1, me.now);
+    me.wait(60_000);
+    me.most = 0;
+    me.sent = [];
+    for (let peer = 1; peer <= 3; peer++) me.hello(peer, peer);
+    me.wait(2_000);
+    const told = me.sent.reduce((sum, { data }) => sum + data.length, 0);
+    assert(told > 3 * 20_000 * 100, `${told} bytes`);
+    assert(me.most < 3 << 19, `${me.most} bytes at once`); // A queue holds 2 MiB of it.
+  });
+
+  test("is the same in all tables if there is more to tell than at once", () => {
+    const network = new SimulatedNetwork({ random: seededRandom(1), record: false });
+    for (const id of ["a", "b", "c"]) network.join(id, BUS);
+    for (let i = 0; i < 12; i++) {
+      network.connect("a", `host${i}`);
+      for (let j = 0; j < 900; j++) network.offer(`host${i}`, `s${i}-${j}`, 1);
+    }
+    network.settle();
+    network.join("d", BUS);
+    network.run(100); // It is yet being told.
+    network.offer("host3", "s3-7", 0);
+    network.offer("host3", "new", 1);
+    network.offer("host4", "s4-1", 9);
+    network.disconnect("a", "host11");
+    network.connect("a", "late");
+    network.settle();
+    checkQuiet(network);
+    assert.equal(network.nodes.get("d")!.mesh.services().length, 11 * 900);
   });
 
   test("takes three publications at most for one more service, and tells everybody", () => {
@@ -318,68 +421,6 @@ describe("A router that is on a segment twice", () => {
     checkQuiet(network);
   });
 });
-
-const LINK = 1;
-
-/** One router on a segment, to which somebody says whatever they like. */
-class Victim {
-  now: number = 0;
-  readonly mesh: Mesh = new Mesh("me", seededRandom(1), { incarnation: 1 });
-  /** What it has sent. */
-  sent: Packet[] = [];
-  closed: boolean = false;
-
-  constructor() {
-    this.#take(this.mesh.segmentUp(LINK, this.now));
-    this.wait(2_000);
-    this.sent = [];
-  }
-
-  says(peer: number, packet: Packet): void {
-    this.#take(this.mesh.receiveFrom(LINK, peer, packet, this.now));
-  }
-
-  /** Somebody says hello. */
-  hello(peer: number, session: number, more: Partial<Hello> = {}): void {
-    const data = encodeHello({
-      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
-      address: `r${peer}`,
-      instance: 7,
-      session: session.toString(16).padStart(16, "0"),
-      keepalive: 10,
-      dead: 30,
-      role: ROLE.shared,
-      maxFrame: 4_096,
-      maxRoutes: 1_000,
-      seen: "",
-      also: "",
-      ...more,
-    });
-    this.says(peer, new Packet({ net: NET_QUERY, data }));
-  }
-
-  /** Something comes that is no message. */
-  garbage(): void {
-    const error = new PacketError("ERR_PACKET_FIELD", "Cannot read message", 0);
-    this.#take(this.mesh.unreadable(LINK, error, this.now));
-  }
-
-  wait(duration: number): void {
-    const end = this.now + duration;
-    for (let at; (at = this.mesh.deadline()) <= end;) {
-      this.now = Math.max(at, this.now);
-      this.#take(this.mesh.tick(this.now));
-    }
-    this.now = end;
-  }
-
-  #take(effects: Effect[]): void {
-    for (const effect of effects) {
-      if (effect.kind === "transmit") this.sent.push(effect.packet);
-      if (effect.kind === "close") this.closed = true;
-    }
-  }
-}
 
 describe("On a segment, whoever means ill", () => {
   test("does not drive others from it by what is no message", () => {
