@@ -54,7 +54,10 @@ export interface Bus {
   publish(topic: string, message: Uint8Array<ArrayBuffer>): void;
   /** Resolves once the engine has taken all that was published so far. Absent if it does at once. */
   flush?(): Promise<void>;
-  /** Takes back the subscriptions and listens to nothing more. The client stays the program's. */
+  /**
+   * Takes back the subscriptions and listens to nothing more. The client stays the program's. Called
+   * once more if {@linkcode Bus.open} had not resolved yet, when it has.
+   */
   close(): Promise<void>;
 }
 

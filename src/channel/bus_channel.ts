@@ -277,7 +277,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       const why = "Cannot join segment: the engine does not let us subscribe";
       return this.close(new ChannelError("ERR_CHANNEL_CLOSED", why, { cause }));
     }
-    if (this.isOpen && !this.#there) this.#isThere();
+    if (!this.isOpen) this.#letGo(); // Closed meanwhile: there may have been nothing to give up yet.
+    else if (!this.#there) this.#isThere();
   }
 
   readonly #events: BusEvents = {
@@ -400,9 +401,13 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     else flushed.then(leave, leave);
   }
 
+  #letGo(): void {
+    this.#bus.close().catch(() => {}); // There is nobody left to tell.
+  }
+
   /** Lets go of the engine. */
   protected override finish(reason?: unknown): void {
-    if (!this.#left) void this.#bus.close().catch(() => {});
+    if (!this.#left) this.#letGo();
     this.#left = true;
     this.#there = false;
     clearTimeout(this.#grace);

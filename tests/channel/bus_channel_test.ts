@@ -560,6 +560,23 @@ describe("BusChannel", () => {
     assert.equal(a.router.stats().channels[0]!.neighbours!.length, 0);
   });
 
+  test("closed while it joins, leaves nothing behind", { timeout: 20_000 }, async () => {
+    const engine = new MemoryEngine();
+    const bus = engine.bus();
+    const slow = Promise.withResolvers<void>();
+    const open = bus.open.bind(bus);
+    bus.open = async (...how) => {
+      await slow.promise;
+      await open(...how);
+    };
+    const router = new Router("a");
+    router.addChannel(new BusChannel(bus));
+    await router.close();
+    slow.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.deepEqual([engine.buses.size, engine.published.length], [0, 0]);
+  });
+
   test("wants a name for its network: engines have no empty words", () => {
     const wrong = { name: "TypeError", message: "Cannot join segment: its network has no name" };
     assert.throws(() => new BusChannel(new MemoryEngine().bus(), { network: "" }), wrong);
