@@ -218,6 +218,13 @@ export class Segments {
     this.#core.emit({ kind: "part", link });
     this.#hooks.part(member, now);
     this.#retold(segment, address, now);
+    const { namesakes, routes } = this.#core;
+    for (const other of namesakes.of(address)) {
+      if (other.segment === segment) continue;
+      for (const destination of routes.offeredBy(other)) { // It led there itself.
+        if (destination.selected === other) this.#announcer.tell(segment.voice, destination, now);
+      }
+    }
   }
 
   /** Forgets a neighbour that repeats us once it has been silent for a while. */

@@ -293,6 +293,22 @@ describe("A segment", () => {
     checkQuiet(network);
   });
 
+  for (const noticed of [true, false]) {
+    test(`leads to what is behind a router that has left it, ${noticed ? "" : "un"}noticed`, () => {
+      const { network } = onBus(["a", "b", "v"], { settings: { cost: 2 } });
+      network.connect("a", "v");
+      network.settle();
+      network.connect("v", "behind"); // From a, it is nearer by their own link.
+      network.settle();
+      const { mesh } = network.nodes.get("b")!;
+      const way = () => mesh.routes().filter(({ address }) => address === "behind");
+      assert.deepEqual(way(), [{ address: "behind", cost: 3, via: "v" }]);
+      network.part("v", BUS, noticed);
+      network.run(60_000);
+      assert.deepEqual(way(), [{ address: "behind", cost: 4, via: "a" }]);
+    });
+  }
+
   test("joins another segment through a router that is on both", () => {
     const { network } = onBus(["a", "b", "both"]);
     for (const id of ["both", "x", "y"]) network.join(id, "other");
