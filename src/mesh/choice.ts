@@ -159,10 +159,13 @@ export class Choice {
   forgetOffers(neighbour: Neighbour, now: number): void {
     const { routes } = this.#core;
     const lost = routes.offeredBy(neighbour);
+    const itself = lost.find(({ holder }) => holder === neighbour);
     for (const destination of lost) routes.offer(destination, neighbour, 0, 0, 0);
     if (neighbour.offers.cost(routes.self.id) > 0) routes.offer(routes.self, neighbour, 0, 0, 0);
     for (const destination of lost) {
-      if (destination.selected === neighbour || destination.selected === null) {
+      const { selected } = destination;
+      // Whoever held its name kept others of that name from being used.
+      if (selected === neighbour || selected === null || destination === itself) {
         this.reselect(destination, now);
       }
     }

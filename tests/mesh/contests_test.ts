@@ -43,6 +43,20 @@ const conflicts = (lines: string[]): string[] => lines.filter((line) => line.inc
 
 const closed = (lines: string[]): string[] => lines.filter((line) => line.startsWith("close"));
 
+test("a second link to a router is used when the first is gone, though neither was in use", () => {
+  const me = new Script();
+  for (const link of [1, 2, 3]) me.alive.add(link);
+  me.join(1, "b", {}, { cost: 5 });
+  me.join(2, "c");
+  me.tell(2, (frame) => frame.route("b", 2, 1, LIFE));
+  assert.equal(me.mesh.nextHop("b"), 2);
+  me.join(3, "b"); // It does not say that it is the same.
+  me.wait(1_000);
+  assert.equal(me.mesh.nextHop("b"), 2);
+  me.down(1);
+  assert.equal(me.mesh.nextHop("b"), 3);
+});
+
 // ── who claims what is a neighbour's ────────────────────────────────────────
 
 /** What somebody of our kind may say of b. */

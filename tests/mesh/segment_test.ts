@@ -17,9 +17,10 @@ import {
 import { PacketError } from "../../src/errors.ts";
 import type { Effect } from "../../src/mesh/effects.ts";
 import { Mesh } from "../../src/mesh/mesh.ts";
-import { CAP, encodeHello, type Hello, LinkFrameWriter, ROLE } from "../../src/wire/mod.ts";
+import { type Hello, LinkFrameWriter, ROLE } from "../../src/wire/mod.ts";
 import { NET_LINK, NET_QUERY } from "../../src/wire/limits.ts";
 import { Packet } from "../../src/wire/packet.ts";
+import { helloOf } from "../support/hellos.ts";
 
 const BUS = "bus";
 
@@ -75,18 +76,9 @@ class Victim {
 
   /** Somebody says hello. */
   hello(peer: number, session: number, more: Partial<Hello> = {}): void {
-    const data = encodeHello({
-      caps: CAP.seq | CAP.bulk | CAP.hops | CAP.digest,
-      address: `r${peer}`,
-      instance: 7,
-      session: session.toString(16).padStart(16, "0"),
-      keepalive: 10,
-      dead: 30,
+    const data = helloOf(peer, `r${peer}`, {
       role: ROLE.shared,
-      maxFrame: 4_096,
-      maxRoutes: 1_000,
-      seen: "",
-      also: "",
+      session: session.toString(16).padStart(16, "0"),
       ...more,
     });
     this.says(peer, new Packet({ net: NET_QUERY, data }));
