@@ -172,3 +172,16 @@ test("mergeGraph() keeps segments apart that have few routers in common", () => 
   });
   assert.deepEqual(graph.hubs.map(({ members }) => members), [10, 10]);
 });
+
+test("mergeGraph() keeps two segments apart that one router joins", () => {
+  const sites = ["x", "y"].map((site) => ["a", ...Array.from("123456789", (it) => site + it)]);
+  const [x, y] = sites.map((addresses) => segment(addresses));
+  const both = report([x, y].flatMap((it) => it!.get("a")!.links));
+  const { edges, hubs } = mergeGraph(chain({
+    routes: [...new Set(sites.flat())].map((address) => route(address, 1, address)),
+    reports: new Map([...x!, ...y!, ["a", both]]),
+  }));
+  assert.deepEqual(hubs.map(({ members }) => members), [10, 10]);
+  const [one, other] = hubs.map(({ name }) => edges.filter(({ a, b }) => a === name || b === name));
+  assert.deepEqual([one!.length, other!.length], [10, 10]);
+});

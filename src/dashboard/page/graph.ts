@@ -236,9 +236,13 @@ function findCrowds(
       crowd.links.add(link);
     }
   }
-  for (const crowd of crowds) { // Whoever is first stays mostly the same.
+  const taken = new Set<string>();
+  for (const crowd of crowds) { // Whoever is first stays mostly the same, and may be on several.
     const [first] = [...crowd.members].sort();
-    crowd.name = JSON.stringify([crowd.transport, first]);
+    for (let nth = 1; crowd.name === "" || taken.has(crowd.name); nth++) {
+      crowd.name = JSON.stringify([crowd.transport, first, nth]);
+    }
+    taken.add(crowd.name);
   }
   return crowds;
 }
