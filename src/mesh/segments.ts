@@ -146,6 +146,7 @@ export class Segments {
    * it speaks, nor listened to.
    */
   echoes(member: Neighbour, now: number): void {
+    if (member.kind === "gone") return;
     if (member.kind !== "open") return this.gone(member, now);
     member.kind = "gone";
     this.#forgetEcho(member, now);

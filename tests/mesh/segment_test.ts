@@ -411,7 +411,8 @@ describe("A router that is on a segment twice", () => {
     network.run(10_000);
     const before = publications();
     network.run(60_000);
-    assert(publications() - before <= 50, `${publications() - before} publications`);
+    // Four ways on, each of which is there still every 8 to 10 s.
+    assert(publications() - before <= 36, `${publications() - before} publications`);
   });
 
   test("is reached there, and still when one of the two is gone", () => {
