@@ -62,5 +62,9 @@ export async function keep(
 ): Promise<void> {
   const publish = () => void mqtt.publish(topic, value.now, { qos: 0, retain: true });
   mqtt.on("connect", publish); // It may be another broker, or have forgotten.
-  for await (const _ of value.watch(signal)) publish();
+  try {
+    for await (const _ of value.watch(signal)) publish();
+  } finally {
+    mqtt.removeListener("connect", publish);
+  }
 }
