@@ -115,10 +115,15 @@ export class Segments {
     this.#announcer.retell(voice);
   }
 
-  /** The neighbour on a segment that a packet comes from; `null` if there is no room for it. */
+  /**
+   * The neighbour on a segment that a packet comes from; `null` if there is no room for it, or nobody
+   * is there for us.
+   */
   member(segment: Segment, peer: PeerId, now: number): Neighbour | null {
     const known = segment.members.get(peer);
     if (known !== undefined) return known;
+    // Heard before we are back: then we ask, under another number than it would be answered with now.
+    if (!isUp(this.#core, segment)) return null;
     if (segment.members.size >= MAX_MEMBERS) {
       this.#hooks.full(segment, now);
       return null;
