@@ -38,6 +38,9 @@ const RUN_TIMEOUT = 900_000;
 /** What one test may take that names no limit, in ms. */
 const TEST_TIMEOUT = 60_000;
 
+/** Files that run side by side, where a runtime does that: most of a test's time is waiting. */
+const AT_ONCE = 3;
+
 /** How much is shown of a run that ended without a summary, in lines. */
 const SHOWN_LINES = 100;
 
@@ -57,6 +60,8 @@ interface Runner {
   /** Tells tests where it is. */
   variable: string;
   args(files: string[]): string[];
+  /** What it has to find in its environment. */
+  env?: Record<string, string>;
   summarize(outcome: Outcome): Summary | null;
 }
 
@@ -66,6 +71,7 @@ const RUNNERS: Runner[] = [
     title: "Deno",
     variable: "ALN_DENO",
     args: (files) => ["test", "-A", "--parallel", ...files],
+    env: { DENO_JOBS: `${AT_ONCE}` }, // However many processors there are.
     summarize({ stdout, stderr }) {
       const end = /^(?:ok|FAILED) \| (.*)$/m.exec(stdout);
       if (end === null) return null;
@@ -102,7 +108,7 @@ const RUNNERS: Runner[] = [
     title,
     variable,
     args: (files) => [
-      ...["--test", "--test-concurrency=2", `--test-timeout=${TEST_TIMEOUT}`],
+      ...["--test", `--test-concurrency=${AT_ONCE}`, `--test-timeout=${TEST_TIMEOUT}`],
       ...["--test-reporter=spec", ...files],
     ],
     summarize({ stdout }) {
@@ -182,12 +188,16 @@ for (const { name, title, variable } of runners) {
 }
 if (SKIP_NOTHING) total.failed += notes.length;
 
-for (const { name, title, args, summarize } of runners) {
+for (const { name, title, args, env: its, summarize } of runners) {
   const runtime = await findRuntime(name);
   const mine = files.filter((file) => name === "deno" || !NEEDS_DENO.test(file));
   if (mine.length === 0 || !("path" in runtime)) continue;
   const started = performance.now();
-  const outcome = await run(runtime.path, args(mine), { cwd: ROOT, timeout: RUN_TIMEOUT, env });
+  const outcome = await run(runtime.path, args(mine), {
+    cwd: ROOT,
+    timeout: RUN_TIMEOUT,
+    env: { ...env, ...its },
+  });
   const seconds = Math.round((performance.now() - started) / 1_000);
   const { stdout, stderr, code } = outcome;
   const ended = summarize(outcome) ?? {

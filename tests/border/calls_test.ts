@@ -45,7 +45,7 @@ async function scene(
 const large = (size: number) => new Uint8Array(size).map((_, i) => i * 7 + (i >> 8));
 
 test("A request across a border has its reply, whatever its size, with its type both ways", {
-  timeout: 20_000,
+  timeout: 60_000,
 }, async () => {
   const asked: [number, number][] = [];
   const { areas, clock, desk, drops, nothingLeft } = await scene({
@@ -55,7 +55,7 @@ test("A request across a border has its reply, whatever its size, with its type 
     },
     nothing: () => Promise.resolve(),
   });
-  const sizes = [0, 1, 1_000, 40_000, 3_000_000];
+  const sizes = [0, 1, 1_000, 40_000, 1_000_000];
   for (const size of sizes) {
     const reply = await clock.until(desk.request("echo", large(size), { typ: 7 }));
     assert.deepEqual([reply.src, reply.typ, reply.data.length], ["door", 8, size]);
