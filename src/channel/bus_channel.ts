@@ -141,6 +141,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
    *
    * @param bus The engine; given up when the channel closes.
    * @throws {PacketError} If the will is none of a segment's.
+   * @throws {TypeError} If it is for another network, or for a single topic where there are several.
    */
   constructor(bus: Bus, options: BusChannelOptions = {}) {
     super(options);
@@ -151,6 +152,10 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#forAll = topicOf(wordsForAll(network, singleTopic), bus.separator);
     this.#life = will === undefined ? randomLife() : lifeOf(will);
     this.transport = bus.transport;
+    if (will !== undefined && will.topic !== this.#forAll) {
+      const why = `it is for "${will.topic}", and this is "${this.#forAll}"`;
+      throw new TypeError(`Cannot use will: ${why}`);
+    }
   }
 
   // ── sending ───────────────────────────────────────────────────────────────

@@ -516,6 +516,15 @@ describe("BusChannel", () => {
     assert.equal(a.router.stats().channels[0]!.neighbours!.length, 0);
   });
 
+  test("does not take a will that is for another network", () => {
+    const bus = new MemoryEngine().bus();
+    const will = lastWill("/", "a", { network: "elsewhere" });
+    assert.throws(
+      () => new BusChannel(bus, { will }),
+      /it is for "aln\/elsewhere\/all", and this is "aln\/mesh\/all"/,
+    );
+  });
+
   test("can be closed before anybody has attached it", { timeout: 20_000 }, async () => {
     const bus = new MemoryEngine().bus();
     const channel = new BusChannel(bus);
