@@ -26,12 +26,13 @@ export async function load<T>(name: keyof typeof VERSIONS): Promise<T> {
     if (isDeno) return await import(["npm:", name, "@", VERSIONS[name]].join(""));
     return createRequire(import.meta.url)(name);
   } catch (error) {
-    console.error(`Cannot load ${name}: ${(error as Error).message.split("\n")[0]}`);
-    console.error(
-      isDeno
-        ? "Can npm's registry be reached?"
-        : "Is it installed, and does NODE_PATH lead to it? See examples/backbone/README.md",
-    );
+    const { name: kind, message } = error as Error;
+    console.error(`Cannot load ${name}: ${message.split("\n")[0]}`);
+    if (!isDeno) {
+      console.error(
+        "Is it installed, and does NODE_PATH lead to it? See examples/backbone/README.md",
+      );
+    } else if (kind !== "NotCapable") console.error("Can npm's registry be reached?");
     process.exit(2);
   }
 }

@@ -93,6 +93,9 @@ export function mqttBus(client: MqttLike): Bus {
 
 /** A {@linkcode LastWill} as the option `will` of `mqtt.connect`. */
 export interface MqttWill extends LastWill {
+  /** What: bytes. */
+  // deno-lint-ignore no-explicit-any -- MQTT.js has the type of Node's Buffer, and takes any bytes.
+  readonly payload: any;
   /** At most once, like all on the segment. */
   readonly qos: 0;
   /** For those who are there. */

@@ -141,7 +141,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
    *
    * @param bus The engine; given up when the channel closes.
    * @throws {PacketError} If the will is none of a segment's.
-   * @throws {TypeError} If the network has no name.
+   * @throws {TypeError} If the network has no name, or the will is for another one, or for a single topic where
+   *   there are several.
    */
   constructor(bus: Bus, options: BusChannelOptions = {}) {
     super(options);
@@ -152,6 +153,10 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#forAll = topicOf(wordsForAll(network, singleTopic), bus.separator);
     this.#life = will === undefined ? randomLife() : lifeOf(will);
     this.transport = bus.transport;
+    if (will !== undefined && will.topic !== this.#forAll) {
+      const why = `it is for "${will.topic}", and this is "${this.#forAll}"`;
+      throw new TypeError(`Cannot use will: ${why}`);
+    }
   }
 
   // ── sending ───────────────────────────────────────────────────────────────

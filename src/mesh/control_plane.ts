@@ -210,7 +210,7 @@ export class ControlPlane {
     else this.#segments.away(segment, now);
   }
 
-  /** The neighbour on a segment that a packet comes from; `null` if it is not to be heard. */
+  /** The neighbour on a segment that a packet comes from; `null` if it cannot be one now. */
   sender(link: LinkId, peer: PeerId, { net }: Packet, now: number): Neighbour | null {
     const segment = this.core.neighbours.get(link)?.segment ?? null;
     const member = segment && this.#segments.member(segment, peer, now);

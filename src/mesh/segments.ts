@@ -120,11 +120,15 @@ export class Segments {
     this.#announcer.retell(voice, now);
   }
 
-  /** The neighbour on a segment that a packet comes from; `null` if it is not to be heard. */
+  /**
+   * The neighbour on a segment that a packet comes from; `null` if there is no room for it, or nobody
+   * is there for us.
+   */
   member(segment: Segment, peer: PeerId, now: number): Neighbour | null {
-    if (!isUp(this.#core, segment)) return null; // An engine may still speak that does not hear.
     const known = segment.members.get(peer);
     if (known !== undefined) return known;
+    // Heard before we are back: then we ask, under another number than it would be answered with now.
+    if (!isUp(this.#core, segment)) return null;
     if (segment.members.size >= MAX_MEMBERS) {
       this.#hooks.full(segment, now);
       return null;

@@ -15,7 +15,7 @@ const PROGRAM = `
 import { connect, type NatsConnection, wsconnect } from "@nats-io/transport-node";
 import { Cluster, Redis } from "ioredis";
 import mqtt, { type MqttClient } from "mqtt";
-import { broadcastBus, type Bus, mqttBus, natsBus, redisBus } from "${bus}";
+import { broadcastBus, type Bus, BusChannel, mqttBus, mqttWill, natsBus, redisBus } from "${bus}";
 
 const connection: NatsConnection = await connect();
 const client: MqttClient = await mqtt.connectAsync("mqtt://localhost", { protocolVersion: 5 });
@@ -32,7 +32,9 @@ const buses: Bus[] = [
   broadcastBus(new BroadcastChannel("aln")),
   broadcastBus(port1),
 ];
-console.log(buses);
+const will = mqttWill("lamp");
+const channel = new BusChannel(mqttBus(mqtt.connect("mqtt://localhost", { will })), { will });
+console.log(buses, channel);
 `;
 
 /** Each line is wrong. */

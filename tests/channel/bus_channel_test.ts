@@ -337,6 +337,31 @@ describe("BusChannel", () => {
     assert.equal((await a.router.request("echo", "y")).text(), "y");
   });
 
+  test("greets each of the others once when all are back, though some are heard before", {
+    timeout: 20_000,
+  }, async (t) => {
+    const engine = new MemoryEngine();
+    const those = ["a", "b", "c"].map((address) => join(t, engine, address));
+    for (const { router } of those) await until(() => router.routes().length === 2);
+    for (const { bus } of those) bus.connect(false);
+    for (const { router } of those) await until(() => router.routes().length === 0);
+    const news: string[] = [];
+    for (const { router, bus } of those) {
+      router.addEventListener("route", ({ address, cost }) => {
+        news.push(`${router.address}: ${address} ${cost}`);
+      });
+      engine.attach(bus, true); // It hears again, but is told so later.
+    }
+    for (const { bus } of those) {
+      const others = those.filter((it) => it.bus !== bus).map(({ channel }) => channel);
+      const before = others.map(({ counters }) => counters.packetsIn);
+      bus.events!.back();
+      await until(() => others.every(({ counters }, i) => counters.packetsIn > before[i]!));
+    }
+    await quiet(engine);
+    assert.deepEqual(news.sort(), ["a: b 1", "a: c 1", "b: a 1", "b: c 1", "c: a 1", "c: b 1"]);
+  });
+
   test("closes with the reason if the engine lets nobody subscribe, or is gone for good", {
     timeout: 20_000,
   }, async (t) => {
@@ -581,6 +606,15 @@ describe("BusChannel", () => {
     const wrong = { name: "TypeError", message: "Cannot join segment: its network has no name" };
     assert.throws(() => new BusChannel(new MemoryEngine().bus(), { network: "" }), wrong);
     assert.throws(() => lastWill("/", "a", { network: "" }), wrong);
+  });
+
+  test("does not take a will that is for another network", () => {
+    const bus = new MemoryEngine().bus();
+    const will = lastWill("/", "a", { network: "elsewhere" });
+    assert.throws(
+      () => new BusChannel(bus, { will }),
+      /it is for "aln\/elsewhere\/all", and this is "aln\/mesh\/all"/,
+    );
   });
 
   test("can be closed before anybody has attached it", { timeout: 20_000 }, async () => {

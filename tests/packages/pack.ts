@@ -70,7 +70,9 @@ try {
     const manifest = { ...JSON.parse(text), bin: BIN };
     return `${JSON.stringify(manifest, null, 2)}\n`;
   });
-  await writeFile(resolve(process.cwd(), values.output), gzipSync(tar, { level: 9 }));
+  const path = resolve(process.cwd(), values.output);
+  await writeFile(path, gzipSync(tar, { level: 9 }));
+  console.log(`Written: ${path}`);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
