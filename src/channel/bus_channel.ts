@@ -62,6 +62,15 @@ const GRACE = 2_000;
  */
 const DOUBT = 50;
 
+/** What a message has to hold, in bytes: frames of routes, parts of what is larger, and names. */
+const MIN_MESSAGE = 1 << 14;
+
+/** Everybody would carry it on. */
+const SAID_TO_ALL = [
+  "ERR_CHANNEL_PROTOCOL",
+  "Cannot accept packet: an application's is not said to all",
+] as const;
+
 /** The largest message that packets are put into together, in bytes. */
 const MAX_BATCH = 1 << 16;
 
@@ -276,6 +285,11 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 
   async #open(address: string): Promise<void> {
     this.#head = encodeSegmentHead({ from: this.#life, to: EVERYBODY, address });
+    const { maxMessage } = this.#bus;
+    if (maxMessage < MIN_MESSAGE) {
+      const why = `the engine's messages hold ${maxMessage} bytes, fewer than ${MIN_MESSAGE}`;
+      return this.close(new ChannelError("ERR_CHANNEL_CLOSED", `Cannot join segment: ${why}`));
+    }
     try {
       await this.#bus.open([...new Set([this.#forAll, this.#topicTo(address)])], this.#events);
     } catch (cause) {
@@ -355,6 +369,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       if (this.#doubts.size > 0) this.#believe(this.#topics.get(from)!);
       forEachPacket(message, offset, (start, end) => {
         const packet = decodePart(message, start, end, false);
+        if (to === EVERYBODY && packet.net === 0) throw new ChannelError(...SAID_TO_ALL);
         if (address !== undefined) this.#note(from, address);
         this.#take(packet, from);
       });

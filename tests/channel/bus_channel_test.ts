@@ -136,10 +136,11 @@ describe("BusChannel", () => {
     await reaches(c.router, "a");
     await quiet(engine);
     heard.length = 0;
-    const packet = (data: string) => new Packet({ src: "a", srv: "x", data });
-    for (const data of ["1", "2"]) segment.send(packet(data), toB);
-    for (const data of ["3", "4"]) a.channel.send(packet(data)); // A route, say.
-    for (const data of ["5", "6"]) segment.send(packet(data), toB); // And a call from there.
+    const news = (data: string) => new Packet({ net: 4, data });
+    for (const data of ["1", "2"]) segment.send(news(data), toB);
+    for (const data of ["3", "4"]) a.channel.send(news(data)); // A route, say.
+    const call = (data: string) => new Packet({ src: "a", srv: "x", data });
+    for (const data of ["5", "6"]) segment.send(call(data), toB); // And a call from there.
     await until(() => heard.length === 6);
     assert.deepEqual(heard, ["1", "2", "3", "4", "5", "6"]);
   });
@@ -171,6 +172,30 @@ describe("BusChannel", () => {
     assert.deepEqual(b.router.routes(), []);
   });
 
+  test(
+    "does not join an engine whose messages hold no link frame",
+    { timeout: 20_000 },
+    async (t) => {
+      const engine = new MemoryEngine();
+      const a = join(t, engine, "a", { bus: engine.bus({ maxMessage: 4_000 }) });
+      const reason = await a.channel.closed as Error;
+      assert.match(reason.message, /the engine's messages hold 4000 bytes, fewer than 16384/);
+      assert.equal(engine.buses.size, 0);
+    },
+  );
+
+  test("takes nothing of an application that is said to all", { timeout: 20_000 }, async (t) => {
+    const engine = new MemoryEngine();
+    const a = join(t, engine, "a");
+    const b = join(t, engine, "b");
+    let calls = 0;
+    b.router.registerService("x", () => void calls++);
+    await a.router.waitForService("x");
+    a.channel.send(new Packet({ dst: "b", srv: "x" })); // As nobody does who means well.
+    await until(() => b.drops.some((why) => /to all/.test(why)));
+    assert.equal(calls, 0);
+  });
+
   test("carries payloads larger than a message", { timeout: 20_000 }, async (t) => {
     const engine = new MemoryEngine();
     const a = join(t, engine, "a", { bus: engine.bus({ maxMessage: 40_000 }) });
@@ -183,12 +208,12 @@ describe("BusChannel", () => {
 
   test("says what is wrong with a packet that no message holds", { timeout: 20_000 }, async (t) => {
     const engine = new MemoryEngine();
-    const a = join(t, engine, "a", { bus: engine.bus({ maxMessage: 1_000 }) });
+    const a = join(t, engine, "a", { bus: engine.bus({ maxMessage: 20_000 }) });
     join(t, engine, "b");
     await reaches(a.router, "b");
-    a.router.send({ dst: "b", srv: "x", data: new Uint8Array(2_000) });
+    a.router.send({ dst: "b", srv: "x", data: new Uint8Array(30_000) });
     await until(() =>
-      a.drops.some((why) => /takes 2\d\d\d bytes, and a message holds 9\d\d/.test(why))
+      a.drops.some((why) => /takes 30\d\d\d bytes, and a message holds 19\d\d\d/.test(why))
     );
   });
 
@@ -424,7 +449,7 @@ describe("BusChannel", () => {
     const engine = new MemoryEngine();
     const a = join(t, engine, "a");
     await until(() => a.bus.events !== null);
-    const packet = encodePacket(new Packet({ srv: "x", data: "x" }));
+    const packet = encodePacket(new Packet({ net: 3 }));
     let from = 0;
     for (const packets of [[], [Uint8Array.of(255)], [packet]]) { // Each more than a router keeps.
       for (let i = 0; i < 20_000; i++) {
