@@ -17,8 +17,7 @@ const NETWORK = "home";
 export interface Mqtt extends MqttLike {
   publish(
     topic: string,
-    // deno-lint-ignore no-explicit-any -- As in MqttLike.
-    payload: any,
+    payload: unknown,
     options: { qos: 0; retain?: boolean },
     callback?: () => void,
   ): unknown;

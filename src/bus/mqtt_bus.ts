@@ -31,20 +31,11 @@ export interface MqttLike {
   /** Listens. */
   on(event: "error", listener: (error: Error) => void): unknown;
   /** Listens no more. */
-  // deno-lint-ignore no-explicit-any -- A listener of any event.
-  removeListener(event: any, listener: any): unknown;
-  /** Publishes. */
-  publish(
-    topic: string,
-    // deno-lint-ignore no-explicit-any -- MQTT.js has the type of Node's Buffer, and takes any bytes.
-    payload: any,
-    options: { qos: 0 },
-  ): unknown;
-  /** Subscribes. */
-  subscribeAsync(
-    // deno-lint-ignore no-explicit-any -- MQTT.js has a flag among the topics.
-    topics: any,
-  ): Promise<unknown>;
+  removeListener(event: unknown, listener: unknown): unknown;
+  /** Publishes bytes: any, though MQTT.js has only the type of Node's Buffer for them. */
+  publish(topic: string, payload: unknown, options: { qos: 0 }): unknown;
+  /** Subscribes to topics, each with how; MQTT.js has a flag among them. */
+  subscribeAsync(topics: unknown): Promise<unknown>;
   /** Unsubscribes. */
   unsubscribeAsync(topics: string[]): Promise<unknown>;
   /** The number of the last packet that is to be answered. */

@@ -18,18 +18,13 @@ export interface RedisLike {
   /** Listens. */
   on(event: "error", listener: (error: Error) => void): unknown;
   /** Listens no more. */
-  // deno-lint-ignore no-explicit-any -- A listener of any event.
-  removeListener(event: any, listener: any): unknown;
+  removeListener(event: unknown, listener: unknown): unknown;
 }
 
 /** The part of a connection of `ioredis` that is needed to publish. */
 export interface RedisPublisherLike extends RedisLike {
-  /** Publishes, and tells to how many. */
-  publish(
-    channel: string,
-    // deno-lint-ignore no-explicit-any -- Node's Buffer, whose type is not everywhere.
-    message: any,
-  ): Promise<number>;
+  /** Publishes bytes, in a Buffer of Node's, and tells to how many. */
+  publish(channel: string, message: unknown): Promise<number>;
 }
 
 /** The part of a connection of `ioredis` that is needed to subscribe. */

@@ -25,7 +25,7 @@ const OUR_CAPS = CAP.seq | CAP.bulk | CAP.hops | CAP.digest;
 const NEEDED_CAPS = CAP.seq | CAP.bulk;
 
 /** Between two new beginnings of one neighbour, in ms: each is told the whole table. */
-const WELCOME_INTERVAL = 100;
+export const WELCOME_INTERVAL = 100;
 
 /** Every record fits into a link frame of this size, in bytes. */
 const MIN_LINK_FRAME = 524;

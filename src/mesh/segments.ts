@@ -13,7 +13,7 @@ import type { Announcer } from "./announcer.ts";
 import type { Core } from "./core.ts";
 import { toldDigest } from "./digest.ts";
 import type { PeerId } from "./effects.ts";
-import type { Links } from "./links.ts";
+import { type Links, WELCOME_INTERVAL } from "./links.ts";
 import type { Neighbour, Segment } from "./state.ts";
 
 /** How often it says that it is still there, in ms, on a segment that is not large. */
@@ -49,8 +49,7 @@ const LONELY = 1_000;
 const NAMELESS = 5_000;
 const ASK_INTERVAL = 1_000;
 
-/** Between two new beginnings of one neighbour, and between two answers to one, in ms. */
-const WELCOME_INTERVAL = 100;
+/** Between two answers to one neighbour, in ms. */
 const ANSWER_INTERVAL = 1_000;
 
 /** Neighbours on one segment, and those of one name: each of these is asked whether it is alive. */

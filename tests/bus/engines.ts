@@ -26,6 +26,7 @@ import {
   startNats,
   startRedis,
 } from "../support/engines.ts";
+import { Watchers } from "../support/watchers.ts";
 
 /** A program's client, and buses on it. */
 export interface Client {
@@ -261,7 +262,7 @@ export class Ears implements BusEvents {
   readonly messages: Uint8Array[] = [];
   /** Everything else: "away", "back", "unheard TOPIC", "closed". */
   readonly events: string[] = [];
-  readonly #waiting: Set<() => void> = new Set();
+  readonly #watchers: Watchers = new Watchers();
 
   message(message: Uint8Array): void {
     this.messages.push(message);
@@ -286,15 +287,7 @@ export class Ears implements BusEvents {
 
   /** Resolves once something is so; it is looked at whenever the bus tells something. */
   until(isSo: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!isSo()) return;
-        this.#waiting.delete(look);
-        resolve();
-      };
-      this.#waiting.add(look);
-      look();
-    });
+    return this.#watchers.until(isSo);
   }
 
   /** Resolves to the first so many messages. */
@@ -309,7 +302,7 @@ export class Ears implements BusEvents {
   }
 
   #wake(): void {
-    for (const look of [...this.#waiting]) look();
+    this.#watchers.look();
   }
 }
 

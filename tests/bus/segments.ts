@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { Router, type RouterOptions } from "../../mod.ts";
 import { type Bus, BusChannel, type BusChannelOptions } from "../../src/bus/mod.ts";
 import type { Engine } from "../support/engines.ts";
+import { Watchers } from "../support/watchers.ts";
 import { type Client, type Running, withEngine } from "./engines.ts";
 
 /** Options of {@linkcode Routers.join}. */
@@ -22,7 +23,7 @@ export class Routers implements AsyncDisposable {
   readonly all: Router[] = [];
   /** What went wrong, but for what cannot be routed. */
   readonly drops: string[] = [];
-  readonly #waiting: Set<() => void> = new Set();
+  readonly #watchers: Watchers = new Watchers();
 
   /** Makes a router and has it join. */
   join(address: string, bus: Bus, { router: own, ...options }: JoinOptions = {}): Router {
@@ -40,15 +41,7 @@ export class Routers implements AsyncDisposable {
 
   /** Resolves once something is so; it is looked at whenever a router tells something. */
   until(isSo: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!isSo()) return;
-        this.#waiting.delete(look);
-        resolve();
-      };
-      this.#waiting.add(look);
-      look();
-    });
+    return this.#watchers.until(isSo);
   }
 
   /** Resolves once all of these know all others of them, and nobody else. */
@@ -71,7 +64,7 @@ export class Routers implements AsyncDisposable {
   }
 
   #look(): void {
-    for (const look of [...this.#waiting]) look();
+    this.#watchers.look();
   }
 }
 

@@ -19,13 +19,21 @@ import {
 } from "../../src/wire/segment_message.ts";
 import { type MemoryBus, MemoryEngine } from "../support/memory_bus.ts";
 
+/** A router on a segment, and what it has dropped. */
+interface Joined {
+  router: Router;
+  bus: MemoryBus;
+  channel: BusChannel;
+  drops: string[];
+}
+
 /** A router on a segment, closed with the test. */
 function join(
   t: { after(run: () => Promise<void>): void },
   engine: MemoryEngine,
   address: string,
   options: BusChannelOptions & { router?: RouterOptions; bus?: MemoryBus } = {},
-): { router: Router; bus: MemoryBus; channel: BusChannel; drops: string[] } {
+): Joined {
   const router = new Router(address, options.router);
   const bus = options.bus ?? engine.bus();
   const channel = new BusChannel(bus, options);
@@ -34,6 +42,17 @@ function join(
   router.addChannel(channel);
   t.after(() => router.close());
   return { router, bus, channel, drops };
+}
+
+/** Two routers on a segment, "a" and "b", where the first can call "echo" at the second. */
+async function echoing(
+  t: { after(run: () => Promise<void>): void },
+): Promise<{ engine: MemoryEngine; a: Joined; b: Joined }> {
+  const engine = new MemoryEngine();
+  const [a, b] = [join(t, engine, "a"), join(t, engine, "b")];
+  b.router.registerService("echo", (packet) => packet.data);
+  await a.router.waitForService("echo");
+  return { engine, a, b };
 }
 
 /** Waits until nobody says anything any more: whoever has come has been answered. */
@@ -100,11 +119,7 @@ describe("BusChannel", () => {
   );
 
   test("puts what waits for one listener into one message", { timeout: 20_000 }, async (t) => {
-    const engine = new MemoryEngine();
-    const a = join(t, engine, "a");
-    const b = join(t, engine, "b");
-    b.router.registerService("echo", (packet) => packet.data);
-    await a.router.waitForService("echo");
+    const { engine, a } = await echoing(t);
     engine.published.length = 0;
     const replies = await Promise.all(
       Array.from({ length: 20 }, (_, i) => a.router.request("echo", `${i}`)),
@@ -335,11 +350,7 @@ describe("BusChannel", () => {
   test("waits for an engine that is away for a moment, and loses nothing meanwhile", {
     timeout: 20_000,
   }, async (t) => {
-    const engine = new MemoryEngine();
-    const a = join(t, engine, "a");
-    const b = join(t, engine, "b");
-    b.router.registerService("echo", (packet) => packet.data);
-    await a.router.waitForService("echo");
+    const { a } = await echoing(t);
     a.bus.connect(false);
     const call = a.router.request("echo", "x", { timeout: 5_000 });
     a.bus.connect(true);
@@ -349,11 +360,7 @@ describe("BusChannel", () => {
   test("takes everybody for gone when the engine stays away, and finds them again", {
     timeout: 20_000,
   }, async (t) => {
-    const engine = new MemoryEngine();
-    const a = join(t, engine, "a");
-    const b = join(t, engine, "b");
-    b.router.registerService("echo", (packet) => packet.data);
-    await a.router.waitForService("echo");
+    const { a } = await echoing(t);
     a.bus.connect(false);
     await until(() => a.router.routes().length === 0);
     await assert.rejects(a.router.request("echo"), { code: "ERR_NO_SERVICE" });
@@ -421,11 +428,7 @@ describe("BusChannel", () => {
   });
 
   test("bears whatever is said on its topics, and goes on", { timeout: 60_000 }, async (t) => {
-    const engine = new MemoryEngine();
-    const a = join(t, engine, "a");
-    const b = join(t, engine, "b");
-    b.router.registerService("echo", (packet) => packet.data);
-    await a.router.waitForService("echo");
+    const { engine, a } = await echoing(t);
     await a.router.request("echo", "x");
     const real = engine.published.map(({ message }) => message);
     const random = seededRandom(8);
