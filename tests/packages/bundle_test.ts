@@ -13,7 +13,7 @@ import { run } from "../support/toolchain.ts";
 import { deno, needing, ROOT, temporaryFolder } from "./support.ts";
 
 /** What each file may weigh, minified and compressed with `gzip -9`, in bytes. */
-const LIMITS = { "mesh.js": 66_560, "mesh_web.js": 70_656 };
+const LIMITS = { "mesh.js": 66_560, "mesh_web.js": 69_632 };
 
 /** What is left out of the bundle, for a page never asks for it. */
 const LEFT_OUT = /import\("\.\/(deno|bun|node)\.ts"\)/g;
