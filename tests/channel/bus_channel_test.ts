@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createChannelPair, Packet, Router, type RouterOptions } from "../../mod.ts";
+import { broadcastBus } from "../../src/bus/mod.ts";
 import { topicOf } from "../../src/channel/bus.ts";
 import { BusChannel, type BusChannelOptions, lastWill } from "../../src/channel/bus_channel.ts";
 import { seededRandom } from "../../src/testing/mod.ts";
@@ -95,6 +96,19 @@ describe("BusChannel", () => {
       assert.deepEqual(c!.router.routes().map(({ cost }) => cost), [1, 1]);
     },
   );
+
+  test("joins routers over a real BroadcastChannel", { timeout: 20_000 }, async (t) => {
+    const [a, b] = ["a", "b"].map((address) => {
+      const router = new Router(address);
+      t.after(() => router.close());
+      router.addChannel(new BusChannel(broadcastBus(new BroadcastChannel("bus-channel-test"))));
+      return router;
+    }) as [Router, Router];
+    b.registerService("echo", (packet) => packet.data);
+    await a.waitForService("echo");
+    const data = Uint8Array.from({ length: 100_000 }, (_, i) => i & 0xff);
+    assert.deepEqual((await a.request("echo", data)).data, data);
+  });
 
   test(
     "publishes news once for all, and a packet for one to that one alone",
