@@ -62,6 +62,12 @@ const GRACE = 2_000;
  */
 const DOUBT = 50;
 
+/**
+ * How long somebody may say nothing who was sent something of an application, in ms, before it is
+ * asked whether anybody hears it: an engine may notice later than we send that a connection is lost.
+ */
+const SILENCE = 1_000;
+
 /** What a message has to hold, in bytes: frames of routes, parts of what is larger, and names. */
 const MIN_MESSAGE = 1 << 14;
 
@@ -133,6 +139,9 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   /** Topics that nobody seems to hear, and whether that has been asked again. */
   readonly #doubts: Map<string, { again: boolean; timer: ReturnType<typeof setTimeout> }> =
     new Map();
+  /** Topics of those who were sent something, and have said nothing since. */
+  readonly #unanswered: Set<string> = new Set();
+  #asking: ReturnType<typeof setTimeout> | undefined;
   #head: Bytes | null = null;
   /** For whom the packet is that is being encoded. */
   #to: number = EVERYBODY;
@@ -187,10 +196,28 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
   }
 
   #sendTo(packet: Packet, peer: number): boolean {
+    if (packet.net === 0) this.#expect(peer);
     this.#to = peer;
     const sent = this.send(packet);
     this.#to = EVERYBODY;
     return sent;
+  }
+
+  /** Notes that somebody is sent something; if it says nothing, the engine is asked about it. */
+  #expect(peer: number): void {
+    const topic = this.#topics.get(peer);
+    if (topic === undefined || this.#single) return;
+    this.#unanswered.add(topic);
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (this.#there) { for (const topic of this.#unanswered) this.#ask(topic); }
+      this.#unanswered.clear();
+    }, SILENCE);
+  }
+
+  /** Says nothing to somebody: an engine that can will tell whether anybody hears it. */
+  #ask(topic: string): void {
+    this.#bus.publish(topic, this.#head!.slice());
   }
 
   /** Publishes what is queued, in the next microtask. */
@@ -344,7 +371,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     if (doubt === undefined) {
       const timer = setTimeout(() => {
         this.#doubts.get(topic)!.again = true;
-        this.#bus.publish(topic, this.#head!.slice());
+        this.#ask(topic);
       }, DOUBT);
       this.#doubts.set(topic, { again: false, timer });
     } else if (doubt.again) {
@@ -355,6 +382,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
 
   /** Whoever was doubted is there, or gone. */
   #believe(topic: string): void {
+    this.#unanswered.delete(topic);
+    if (this.#doubts.size === 0) return;
     clearTimeout(this.#doubts.get(topic)?.timer);
     this.#doubts.delete(topic);
   }
@@ -366,7 +395,8 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
       const { from, to, address, offset } = head;
       if (from === this.#life || (to !== EVERYBODY && to !== this.#life)) return;
       this.received(message.length);
-      if (this.#doubts.size > 0) this.#believe(this.#topics.get(from)!);
+      const topic = this.#topics.get(from);
+      if (topic !== undefined) this.#believe(topic);
       forEachPacket(message, offset, (start, end) => {
         const packet = decodePart(message, start, end, false);
         if (to === EVERYBODY && packet.net === 0) throw new ChannelError(...SAID_TO_ALL);
@@ -431,6 +461,7 @@ export class BusChannel extends BaseChannel<readonly [peer: number, bytes: Bytes
     this.#left = true;
     this.#there = false;
     clearTimeout(this.#grace);
+    clearTimeout(this.#asking);
     for (const topic of [...this.#doubts.keys()]) this.#believe(topic);
     this.#topics.clear();
     super.finish(reason);

@@ -303,6 +303,25 @@ describe("BusChannel", () => {
     assert.deepEqual(a.router.routes(), []);
   });
 
+  test(
+    "notices that a neighbour is gone though its engine has noticed too late to say so at once",
+    {
+      timeout: 20_000,
+    },
+    async (t) => {
+      const engine = new MemoryEngine();
+      const a = join(t, engine, "a");
+      const b = join(t, engine, "b");
+      b.router.registerService("hang", () => new Promise<string>(() => {}));
+      await a.router.waitForService("hang");
+      b.bus.events = null; // It is dead, and its subscriptions still stand.
+      const call = a.router.request("hang", "", { timeout: 30_000 });
+      await until(() => engine.published.at(-1)!.topic === "aln/mesh/to/b");
+      engine.attach(b.bus, false);
+      await assert.rejects(call, { code: "ERR_NO_ROUTE" });
+    },
+  );
+
   test("does not let go of a neighbour that is heard after all", { timeout: 20_000 }, async (t) => {
     const engine = new MemoryEngine();
     const a = join(t, engine, "a");
